@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Columns as Arrow: what DuckDB, pandas, polars and pyarrow read without copying numbers.
+
+Numbers are handed over as they lie in memory.  Text becomes plain UTF-8, built by numpy from
+the codes.  An address gives three columns: its text, and the signed halves as NAME_hi, NAME_lo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import nanoarrow as na
+import numpy as np
+from numpy.typing import NDArray
+
+from fleutan import address
+from fleutan.column import Column
+from fleutan.fields import require
+
+_NUMBERS = {"int": na.int64, "float": na.float64}
+
+
+class ArrowTable:
+    """Offers the Arrow PyCapsule stream of some columns; every call gives a new stream."""
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        children: dict[str, Any] = {}
+        for name, column in columns.items():
+            field = require(name)
+            children |= _arrays(field.key, field.type, column)
+        self._array = na.c_array_from_buffers(
+            na.struct({key: array.schema for key, array in children.items()}),
+            next((len(column) for column in columns.values()), 0),
+            [None],
+            children=list(children.values()),
+        )
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return na.c_array_stream(self._array).__arrow_c_stream__(requested_schema)
+
+
+def _arrays(key: str, type_: str, column: Column) -> dict[str, Any]:
+    if type_ == "address":
+        words, codes = address.distinct(column.values)
+        if column.known is not None:
+            codes = np.where(column.known, codes, -1).astype(np.int32)
+        halves = [np.ascontiguousarray(column.values[:, half]) for half in (0, 1)]
+        return {
+            key: _text(codes, tuple(words)),
+            f"{key}_hi": _number(na.int64(), halves[0], column.known),
+            f"{key}_lo": _number(na.int64(), halves[1], column.known),
+        }
+    if type_ == "text":
+        return {key: _text(column.values, column.words or ())}
+    if type_ == "ints":
+        return {key: _lists(column.values, column.words or ())}
+    if type_ == "bool":
+        bits = np.packbits(column.values.astype(np.bool_), bitorder="little")
+        return {key: na.c_array_from_buffers(na.bool_(), len(column), [_validity(column.known), bits])}
+    return {key: _number(_NUMBERS[type_](), column.values, column.known)}
+
+
+def _number(schema: Any, values: NDArray[Any], known: NDArray[np.bool_] | None) -> Any:
+    wanted = np.float64 if schema.type == na.Type.DOUBLE else np.int64
+    return na.c_array_from_buffers(schema, len(values), [_validity(known), np.ascontiguousarray(values, wanted)])
+
+
+def _validity(known: NDArray[np.bool_] | None) -> NDArray[np.uint8] | None:
+    return None if known is None else np.packbits(known, bitorder="little")
+
+
+def _text(codes: NDArray[np.int32], words: tuple[str, ...]) -> Any:
+    encoded = [word.encode("utf-8", "replace") for word in words]
+    pool = np.frombuffer(b"".join(encoded), np.uint8)
+    offsets, places = _gather(codes, np.array([len(word) for word in encoded], np.int64))
+    known = codes >= 0
+    return na.c_array_from_buffers(na.large_string(), len(codes), [_validity(known), offsets, pool[places]])
+
+
+def _lists(codes: NDArray[np.int32], words: tuple[tuple[int, ...], ...]) -> Any:
+    pool = np.array([member for word in words for member in word], np.int64)
+    offsets, places = _gather(codes, np.array([len(word) for word in words], np.int64))
+    members = na.c_array_from_buffers(na.int64(), len(places), [None, pool[places]])
+    schema = na.large_list(na.int64())
+    return na.c_array_from_buffers(schema, len(codes), [_validity(codes >= 0), offsets], children=[members])
+
+
+def _gather(codes: NDArray[np.int32], lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Offsets of every row, and for every output element its place in the pool of words."""
+    padded = np.append(lengths, 0)  # code −1 finds the empty word at the end
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    row_lengths = padded[codes]
+    offsets = np.zeros(len(codes) + 1, np.int64)
+    np.cumsum(row_lengths, out=offsets[1:])
+    places = np.repeat(starts[codes] - offsets[:-1], row_lengths) + np.arange(offsets[-1])
+    return offsets, places

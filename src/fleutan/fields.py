@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The catalogue of fields: every field once, with its meaning.
+
+Column types, filter names, JSON keys, table headings and the reference page derive from it.
+A row carries meaning only; how the kernel, a protocol or a screen spells the field is the
+business of that edge.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from fleutan.errors import UsageError
+
+Kind = Literal["key", "label", "gauge", "counter"]
+Type = Literal["int", "float", "bool", "text", "address", "ints"]
+
+#: Units that a machine-readable key carries as its suffix.
+SUFFIXED = ("us", "ms", "ns", "bps", "pps")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: ``key`` is its machine-readable name, ``name`` what people type."""
+
+    name: str
+    kind: Kind
+    type: Type
+    unit: str
+    help: str
+    source: str
+    aliases: tuple[str, ...] = ()
+    of_owner: bool = False
+
+    @property
+    def key(self) -> str:
+        """The JSON key, SQL column and CSV heading: the name with the unit where it has one."""
+        return f"{self.name}_{self.unit}" if self.unit in SUFFIXED else self.name
+
+
+_TCP = "tcp_info"
+_DIAG = "inet_diag_msg"
+
+# fmt: off
+#: name, kind, type, unit, help, where it comes from, other names that a filter takes.
+FIELDS: tuple[Field, ...] = (
+    # -- which flow
+    Field("proto", "key", "text", "", "transport protocol: tcp, udp, udplite, mptcp, sctp, dccp, raw", _DIAG),
+    Field("family", "label", "text", "", "ipv4 or ipv6, by the addresses: an IPv4-mapped socket is ipv4", _DIAG),
+    Field("state", "label", "text", "", "socket state in the words of ss: established, listen, time-wait ...", _DIAG),
+    Field("src", "key", "address", "", "local address", _DIAG, ("saddr", "local")),
+    Field("sport", "key", "int", "", "local port", _DIAG),
+    Field("dst", "key", "address", "", "remote address", _DIAG, ("daddr", "remote", "peer")),
+    Field("dport", "key", "int", "", "remote port", _DIAG),
+    Field("service", "label", "int", "", "the port served: the local one where this host listens on it, else the remote one", "computed"),
+    Field("dev", "label", "text", "", "interface that the flow leaves by (or is bound to)", "sk_dst_cache, sk_bound_dev_if", ("device", "interface")),
+    Field("netns", "key", "text", "", "network namespace: its name in /run/netns, 'host' for that of process 1, else its inode", "/proc/PID/ns/net"),
+    Field("netns_inode", "key", "int", "", "inode of the network namespace", "/proc/PID/ns/net"),
+    Field("cookie", "key", "int", "", "socket cookie: unique on this host until it restarts", "sk_cookie"),
+    Field("inode", "label", "int", "", "inode of the socket; 0 where no process holds it", "SOCK_INODE"),
+    # -- whose flow
+    Field("uid", "label", "int", "", "user id that owns the socket", "sk_uid"),
+    Field("user", "label", "text", "", "name of that user", "passwd"),
+    Field("pids", "label", "ints", "", "every process that holds the socket", "iter/task_file or /proc/PID/fd"),
+    Field("pid", "label", "int", "", "first process that holds the socket (lowest id)", "iter/task_file or /proc/PID/fd", of_owner=True),
+    Field("proc", "label", "text", "", "that process as command(pid)", "/proc/PID/comm", ("process", "owner"), of_owner=True),
+    Field("comm", "label", "text", "", "its command name", "/proc/PID/comm", ("command",), of_owner=True),
+    Field("exe", "label", "text", "", "its executable", "/proc/PID/exe", of_owner=True),
+    Field("cmdline", "label", "text", "", "its command line", "/proc/PID/cmdline", of_owner=True),
+    Field("cgroup", "label", "text", "", "its control group's path", "/proc/PID/cgroup", of_owner=True),
+    Field("unit", "label", "text", "", "its systemd unit, from the control group", "/proc/PID/cgroup", of_owner=True),
+    Field("container", "label", "text", "", "its container's id (12 digits), from the control group", "/proc/PID/cgroup", of_owner=True),
+    Field("runtime", "label", "text", "", "what runs the container: docker, containerd, podman, cri-o ...", "/proc/PID/cgroup", of_owner=True),
+    Field("pod", "label", "text", "", "its Kubernetes pod's uid, from the control group", "/proc/PID/cgroup", of_owner=True),
+    Field("cgroup_id", "label", "int", "", "id of the control group that the socket was made in", "INET_DIAG_CGROUP_ID"),
+    # -- the socket
+    Field("mark", "label", "int", "", "fwmark", "sk_mark"),
+    Field("priority", "label", "int", "", "socket priority", "sk_priority"),
+    Field("tos", "label", "int", "", "IPv4 type of service byte", "INET_DIAG_TOS"),
+    Field("tclass", "label", "int", "", "IPv6 traffic class", "INET_DIAG_TCLASS"),
+    Field("v6only", "label", "bool", "", "IPv6 socket that takes no IPv4", "INET_DIAG_SKV6ONLY"),
+    Field("ulp", "label", "text", "", "upper layer protocol: tls, mptcp ...", "INET_DIAG_ULP_INFO"),
+    Field("rqueue", "gauge", "int", "bytes", "bytes that wait for the process to read (listener: connections that wait)", _DIAG, ("recvq",)),
+    Field("wqueue", "gauge", "int", "bytes", "bytes not yet acknowledged (listener: the backlog's limit)", _DIAG, ("sendq",)),
+    Field("timer", "label", "text", "", "running timer: on (retransmit), keepalive, timewait, persist", _DIAG),
+    Field("timer_expires", "gauge", "int", "ms", "time until that timer expires", _DIAG),
+    Field("backoff", "gauge", "int", "", "retransmissions or probes without an answer", "idiag_retrans"),
+    Field("rmem", "gauge", "int", "bytes", "memory held by received data", "SK_MEMINFO_RMEM_ALLOC"),
+    Field("rcvbuf", "gauge", "int", "bytes", "receive buffer limit", "SK_MEMINFO_RCVBUF"),
+    Field("wmem", "gauge", "int", "bytes", "memory held by data in transmission", "SK_MEMINFO_WMEM_ALLOC"),
+    Field("sndbuf", "gauge", "int", "bytes", "send buffer limit", "SK_MEMINFO_SNDBUF"),
+    Field("wmem_queued", "gauge", "int", "bytes", "memory held by the send queue", "SK_MEMINFO_WMEM_QUEUED"),
+    Field("fwd_alloc", "gauge", "int", "bytes", "memory allocated ahead", "SK_MEMINFO_FWD_ALLOC"),
+    Field("optmem", "gauge", "int", "bytes", "memory held by options", "SK_MEMINFO_OPTMEM"),
+    Field("backlog", "gauge", "int", "bytes", "memory held by packets not yet processed", "SK_MEMINFO_BACKLOG"),
+    Field("drops", "counter", "int", "packets", "packets dropped at the socket", "SK_MEMINFO_DROPS"),
+    # -- where it is handled (BPF only)
+    Field("cpu", "label", "int", "", "CPU that last received for the socket", "sk_incoming_cpu"),
+    Field("rx_queue", "label", "int", "", "device queue that last received for it", "sk_rx_queue_mapping"),
+    Field("tx_queue", "label", "int", "", "device queue that it transmits by", "sk_tx_queue_mapping"),
+    Field("snd_una", "gauge", "int", "", "first unacknowledged sequence number", "tcp_sock.snd_una"),
+    Field("snd_nxt", "gauge", "int", "", "next sequence number to send", "tcp_sock.snd_nxt"),
+    Field("rcv_nxt", "gauge", "int", "", "next sequence number expected", "tcp_sock.rcv_nxt"),
+    # -- latency
+    Field("rtt", "gauge", "int", "us", "smoothed round-trip time", _TCP + ".tcpi_rtt"),
+    Field("rtt_var", "gauge", "int", "us", "its mean deviation", _TCP + ".tcpi_rttvar"),
+    Field("min_rtt", "gauge", "int", "us", "least round-trip time of late", _TCP + ".tcpi_min_rtt"),
+    Field("rcv_rtt", "gauge", "int", "us", "round-trip time as the receiver estimates it", _TCP + ".tcpi_rcv_rtt"),
+    Field("rto", "gauge", "int", "us", "retransmission timeout", _TCP + ".tcpi_rto"),
+    Field("ato", "gauge", "int", "us", "delayed acknowledgement timeout", _TCP + ".tcpi_ato"),
+    # -- congestion and windows
+    Field("cong", "label", "text", "", "congestion control algorithm", "INET_DIAG_CONG"),
+    Field("ca_state", "label", "text", "", "congestion state: open, disorder, cwr, recovery, loss", _TCP + ".tcpi_ca_state"),
+    Field("cwnd", "gauge", "int", "segments", "congestion window", _TCP + ".tcpi_snd_cwnd"),
+    Field("ssthresh", "gauge", "int", "segments", "slow start threshold; unknown while it was never set", _TCP + ".tcpi_snd_ssthresh"),
+    Field("mss", "gauge", "int", "bytes", "segment size sent", _TCP + ".tcpi_snd_mss"),
+    Field("rcv_mss", "gauge", "int", "bytes", "segment size received", _TCP + ".tcpi_rcv_mss"),
+    Field("advmss", "gauge", "int", "bytes", "segment size advertised", _TCP + ".tcpi_advmss"),
+    Field("pmtu", "gauge", "int", "bytes", "path MTU", _TCP + ".tcpi_pmtu"),
+    Field("snd_wnd", "gauge", "int", "bytes", "the peer's receive window", _TCP + ".tcpi_snd_wnd"),
+    Field("rcv_wnd", "gauge", "int", "bytes", "own receive window", _TCP + ".tcpi_rcv_wnd"),
+    Field("snd_wscale", "gauge", "int", "", "the peer's window scale", _TCP + ".tcpi_snd_wscale"),
+    Field("rcv_wscale", "gauge", "int", "", "own window scale", _TCP + ".tcpi_rcv_wscale"),
+    Field("rcv_ssthresh", "gauge", "int", "bytes", "limit of the window to be advertised", _TCP + ".tcpi_rcv_ssthresh"),
+    Field("rcv_space", "gauge", "int", "bytes", "receive buffer auto-tuning's estimate", _TCP + ".tcpi_rcv_space"),
+    Field("unacked", "gauge", "int", "segments", "in flight, not acknowledged", _TCP + ".tcpi_unacked"),
+    Field("sacked", "gauge", "int", "segments", "acknowledged selectively", _TCP + ".tcpi_sacked"),
+    Field("lost", "gauge", "int", "segments", "deemed lost now", _TCP + ".tcpi_lost"),
+    Field("retrans_out", "gauge", "int", "segments", "retransmitted and not yet acknowledged", _TCP + ".tcpi_retrans"),
+    Field("notsent", "gauge", "int", "bytes", "written by the process, not yet sent", _TCP + ".tcpi_notsent_bytes"),
+    Field("reordering", "gauge", "int", "segments", "reordering that is tolerated", _TCP + ".tcpi_reordering"),
+    Field("options", "label", "text", "", "options agreed: ts sack wscale ecn ecnseen fastopen ...", _TCP + ".tcpi_options"),
+    # -- volume
+    Field("bytes_sent", "counter", "int", "bytes", "sent, retransmissions included", _TCP + ".tcpi_bytes_sent", ("tx",)),
+    Field("bytes_acked", "counter", "int", "bytes", "sent and acknowledged", _TCP + ".tcpi_bytes_acked"),
+    Field("bytes_received", "counter", "int", "bytes", "received and acknowledged", _TCP + ".tcpi_bytes_received", ("rx",)),
+    Field("bytes_retrans", "counter", "int", "bytes", "retransmitted", _TCP + ".tcpi_bytes_retrans"),
+    Field("segs_out", "counter", "int", "segments", "sent", _TCP + ".tcpi_segs_out"),
+    Field("segs_in", "counter", "int", "segments", "received", _TCP + ".tcpi_segs_in"),
+    Field("data_segs_out", "counter", "int", "segments", "sent with data", _TCP + ".tcpi_data_segs_out"),
+    Field("data_segs_in", "counter", "int", "segments", "received with data", _TCP + ".tcpi_data_segs_in"),
+    Field("retrans", "counter", "int", "segments", "retransmitted since the start", _TCP + ".tcpi_total_retrans"),
+    Field("delivered", "counter", "int", "segments", "delivered", _TCP + ".tcpi_delivered"),
+    Field("delivered_ce", "counter", "int", "segments", "delivered and marked with congestion experienced", _TCP + ".tcpi_delivered_ce"),
+    Field("dsack_dups", "counter", "int", "segments", "reported as duplicates by DSACK", _TCP + ".tcpi_dsack_dups"),
+    Field("reord_seen", "counter", "int", "", "reordering events seen", _TCP + ".tcpi_reord_seen"),
+    Field("rcv_ooopack", "counter", "int", "segments", "received out of order", _TCP + ".tcpi_rcv_ooopack"),
+    Field("rehash", "counter", "int", "", "times the flow label was changed to try another path", _TCP + ".tcpi_rehash"),
+    Field("total_rto", "counter", "int", "", "retransmission timeouts", _TCP + ".tcpi_total_rto"),
+    # -- speed
+    Field("delivery_rate", "gauge", "int", "bps", "latest rate of delivery", _TCP + ".tcpi_delivery_rate"),
+    Field("pacing_rate", "gauge", "int", "bps", "rate the sender paces to; unknown where it does not", _TCP + ".tcpi_pacing_rate"),
+    Field("max_pacing_rate", "gauge", "int", "bps", "limit set by the process; unknown where none is", _TCP + ".tcpi_max_pacing_rate"),
+    Field("app_limited", "label", "bool", "", "that rate was limited by the application", _TCP + ".tcpi_delivery_rate_app_limited"),
+    Field("busy", "counter", "int", "us", "time with data to send", _TCP + ".tcpi_busy_time"),
+    Field("rwnd_limited", "counter", "int", "us", "of that, held up by the peer's receive window", _TCP + ".tcpi_rwnd_limited"),
+    Field("sndbuf_limited", "counter", "int", "us", "of that, held up by the own send buffer", _TCP + ".tcpi_sndbuf_limited"),
+    Field("last_data_sent", "gauge", "int", "ms", "since data was last sent", _TCP + ".tcpi_last_data_sent", ("lastsnd",)),
+    Field("last_data_recv", "gauge", "int", "ms", "since data was last received", _TCP + ".tcpi_last_data_recv", ("lastrcv",)),
+    Field("last_ack_recv", "gauge", "int", "ms", "since an acknowledgement was last received", _TCP + ".tcpi_last_ack_recv", ("lastack",)),
+    # -- what the congestion control says of itself
+    Field("bbr_bw", "gauge", "int", "bps", "BBR: bottleneck bandwidth", "tcp_bbr_info"),
+    Field("bbr_min_rtt", "gauge", "int", "us", "BBR: round-trip propagation time", "tcp_bbr_info"),
+    Field("bbr_pacing_gain", "gauge", "float", "", "BBR: pacing gain", "tcp_bbr_info"),
+    Field("bbr_cwnd_gain", "gauge", "float", "", "BBR: window gain", "tcp_bbr_info"),
+    Field("vegas_rtt", "gauge", "int", "us", "Vegas: round-trip time", "tcpvegas_info"),
+    Field("vegas_min_rtt", "gauge", "int", "us", "Vegas: propagation time", "tcpvegas_info"),
+    Field("dctcp_alpha", "gauge", "float", "", "DCTCP: share of marked bytes, 0 to 1", "tcp_dctcp_info"),
+    Field("mptcp_subflows", "gauge", "int", "", "MPTCP: subflows beside the first", "mptcp_info"),
+    Field("mptcp_token", "label", "int", "", "MPTCP: token of the connection", "mptcp_info"),
+    # -- computed
+    Field("cwnd_bytes", "gauge", "int", "bytes", "bandwidth-delay product of the window: cwnd x mss", "computed"),
+    Field("cwnd_rate", "gauge", "int", "bps", "the most that this window allows: cwnd x mss / rtt", "computed"),
+    Field("bdp", "gauge", "int", "bytes", "bandwidth-delay product measured: delivery_rate x min_rtt", "computed"),
+    Field("retrans_share", "gauge", "float", "", "bytes retransmitted of bytes sent, 0 to 1", "computed"),
+    Field("limit", "label", "text", "", "what limits the flow: app, rwnd, sndbuf, cwnd, loss, pacing, idle", "computed"),
+    Field("evidence", "label", "text", "", "the figures behind that verdict", "computed"),
+    Field("hint", "label", "text", "", "what could be done about it", "computed"),
+    # -- over an interval
+    Field("change", "label", "text", "", "appeared or vanished inside the interval", "computed"),
+    Field("tx_rate", "gauge", "int", "bps", "sent in the interval, retransmissions included", "computed"),
+    Field("acked_rate", "gauge", "int", "bps", "acknowledged in the interval", "computed"),
+    Field("rx_rate", "gauge", "int", "bps", "received in the interval", "computed"),
+    Field("segs_out_rate", "gauge", "float", "pps", "segments sent in the interval, a second", "computed"),
+    Field("segs_in_rate", "gauge", "float", "pps", "segments received in the interval, a second", "computed"),
+    Field("retrans_rate", "gauge", "float", "pps", "segments retransmitted in the interval, a second", "computed"),
+)
+# fmt: on
+
+BY_NAME: dict[str, Field] = {field.name: field for field in FIELDS}
+_SPELLINGS: dict[str, Field] = {
+    spelling: field for field in reversed(FIELDS) for spelling in (*field.aliases, field.key, field.name)
+}
+
+
+def find(spelling: str) -> Field | None:
+    """The field by name, key or alias, in any case; None where there is none."""
+    return _SPELLINGS.get(spelling.lower().replace("-", "_"))
+
+
+def nearest(spelling: str, among: Iterable[str] = ()) -> str | None:
+    """The known name most like ``spelling``, or None where nothing is near."""
+    known = [*among, *_SPELLINGS]
+    found = difflib.get_close_matches(spelling.lower(), known, n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def require(spelling: str) -> Field:
+    """The field by name, key or alias.  Raises UsageError that names the nearest known one."""
+    field = find(spelling)
+    if field is None:
+        near = nearest(spelling)
+        hint = f"did you mean {near}?" if near else "'fleutan fields' lists all"
+        raise UsageError(f"no field is called {spelling!r}; {hint}")
+    return field

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every reader of the kernel returns: equal-length columns under the kernel's own names.
+
+A name that a reader cannot give is absent; a row that lacks it is marked unknown.  No name is
+translated and no unit is converted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[Any]
+Known = NDArray[np.bool_]
+
+
+class Records(NamedTuple):
+    """``rows`` of them; ``values[name]`` has that length; ``known[name]`` only where rows lack it.
+
+    Integers are int64 (unsigned 64-bit ones reinterpreted), addresses ``(n, 4)`` uint32 in
+    network order as they lie in memory, names ``S16`` bytes padded with NUL.
+    """
+
+    rows: int
+    values: dict[str, Values]
+    known: dict[str, Known]
+
+
+def concatenate(parts: Iterable[Records]) -> Records:
+    """One Records of all rows, in order; a name that a part lacks is unknown in its rows."""
+    present = [part for part in parts if part.rows]
+    if len(present) <= 1:
+        return present[0] if present else Records(0, {}, {})
+    names = list(dict.fromkeys(name for part in present for name in part.values))
+    values: dict[str, Values] = {}
+    known: dict[str, Known] = {}
+    for name in names:
+        shape = next(part.values[name] for part in present if name in part.values)
+        values[name] = np.concatenate(
+            [part.values.get(name, np.zeros((part.rows, *shape.shape[1:]), shape.dtype)) for part in present]
+        )
+        if any(name not in part.values or name in part.known for part in present):
+            known[name] = np.concatenate([_known(part, name) for part in present])
+    return Records(sum(part.rows for part in present), values, known)
+
+
+def _known(part: Records, name: str) -> Known:
+    if name in part.known:
+        return part.known[name]
+    return np.full(part.rows, name in part.values)
