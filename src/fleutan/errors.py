@@ -5,6 +5,9 @@ Each carries one line: what is wrong, where, and what to do.  What lives here kn
 how a line is printed nor which exit status the process gives; the faces do.
 """
 
+#: How much of a long filter an error shows around the place.
+WINDOW = 76
+
 
 class FleutanError(Exception):
     """Something failed at run time (exit status 1)."""
@@ -26,7 +29,9 @@ class FilterError(UsageError):
         message = super().__str__()
         if not self.text:
             return message
-        return f"{message}\n  {self.text}\n  {' ' * self.position}^"
+        start = max(0, self.position - WINDOW // 2)
+        shown = self.text[start : start + WINDOW]
+        return f"{message}\n  {shown}\n  {' ' * (self.position - start)}^"
 
 
 class NotSupported(FleutanError):

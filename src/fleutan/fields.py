@@ -64,9 +64,10 @@ FIELDS: tuple[Field, ...] = (
     # -- whose flow
     Field("uid", "label", "int", "", "user id that owns the socket", "sk_uid"),
     Field("user", "label", "text", "", "name of that user", "passwd"),
+    Field("owner", "label", "int", "", "number of the set of processes that hold the socket: key into the owners relation", "computed"),
     Field("pids", "label", "ints", "", "every process that holds the socket", "iter/task_file or /proc/PID/fd"),
     Field("pid", "label", "int", "", "first process that holds the socket (lowest id)", "iter/task_file or /proc/PID/fd", of_owner=True),
-    Field("proc", "label", "text", "", "that process as command(pid)", "/proc/PID/comm", ("process", "owner"), of_owner=True),
+    Field("proc", "label", "text", "", "that process as command(pid)", "/proc/PID/comm", ("process",), of_owner=True),
     Field("comm", "label", "text", "", "its command name", "/proc/PID/comm", ("command",), of_owner=True),
     Field("exe", "label", "text", "", "its executable", "/proc/PID/exe", of_owner=True),
     Field("cmdline", "label", "text", "", "its command line", "/proc/PID/cmdline", of_owner=True),

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each target sets up what it needs first; as root that includes Debian's packages.
+
+VENV := .venv
+BIN := $(VENV)/bin
+BPF := src/fleutan/linux/bpf
+
+.PHONY: flows test check lint types imports docs-check bpf-check unit bpf golden bench docs setup setup-dev clean
+
+flows: setup
+	@$(BIN)/fleutan flows
+
+setup: $(VENV)/.installed
+
+setup-dev: $(VENV)/.installed-dev
+
+$(VENV)/.installed: pyproject.toml constraints.txt tools/packages
+	@tools/packages run
+	@test -x $(BIN)/python || python3 -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@tools/packages test
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+test: lint types imports docs-check unit
+
+check: lint types imports docs-check
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup-dev
+	$(BIN)/mypy
+
+imports: setup-dev
+	$(BIN)/lint-imports
+
+docs-check: setup-dev
+	$(BIN)/python docs/generate.py --check
+
+unit: setup-dev
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/python -m coverage report
+
+bpf: setup-dev
+	$(BPF)/build.sh $(BPF)/sockets.bpf.o
+
+golden: setup-dev
+	FLEUTAN_GOLDEN=write $(BIN)/python -m pytest -q tests -k golden
+	git diff --stat tests/golden
+
+bench: setup-dev
+	$(BIN)/python bench/run.py
+
+docs: setup-dev
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

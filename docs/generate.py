@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the pages that are made from the program itself; ``--check`` says which are stale.
+
+The commands' own help is the one text behind ``docs/reference/commands.md`` and the man page.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from fleutan import __version__
+from fleutan.faces.cli import cli
+from fleutan.fields import FIELDS
+
+ROOT = Path(__file__).parent
+NOTE = "<!-- Made by docs/generate.py: change the program, then run `make docs`. -->"
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command by its full name."""
+    yield "fleutan", cli
+    for name, command in sorted(cli.commands.items()):
+        yield f"fleutan {name}", command
+
+
+def usage(name: str, command: click.Command) -> str:
+    """``fleutan flows [OPTIONS] [FILTER]...``"""
+    context = click.Context(command, info_name=name)
+    return " ".join([name, *command.collect_usage_pieces(context)])
+
+
+def help_text(command: click.Command) -> str:
+    """The command's help, with click's marks of preformatted paragraphs taken out."""
+    return inspect.cleandoc(command.help or "").replace("\f", "")
+
+
+def options(command: click.Command) -> list[tuple[str, str]]:
+    """Each option as it is typed, and its help."""
+    context = click.Context(command, info_name="fleutan")
+    records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
+    return [record for record in records if record]
+
+
+def commands_page() -> str:
+    """The reference of all commands in Markdown."""
+    parts = [NOTE, "# Commands", "Exit status: 0 success, 1 failure at run time, 2 wrong question, 130 interrupted."]
+    for name, command in commands():
+        parts += [f"## {name}", f"```\n{usage(name, command)}\n```", _markdown(help_text(command))]
+        rows = [f"| `{typed}` | {said} |".replace("||", "\\|\\|") for typed, said in options(command)]
+        parts.append("\n".join(["| Option | Meaning |", "|---|---|", *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown(text: str) -> str:
+    blocks = []
+    for block in text.split("\n\n"):
+        lines = block.split("\n")
+        blocks.append("```\n" + "\n".join(lines[1:]) + "\n```" if lines[0] == "\b" else block)
+    return "\n\n".join(blocks)
+
+
+def fields_page() -> str:
+    """The catalogue of fields in Markdown."""
+    head = [
+        NOTE,
+        "# Fields",
+        "A field is typed by its name, its key or an alias. The key names it in JSON, CSV and SQL. "
+        "Unknown is null. A bare number in a filter is in the field's unit.",
+    ]
+    rows = ["| Field | Key | Kind | Type | Unit | Aliases | Meaning | Source |", "|---|---|---|---|---|---|---|---|"]
+    for field in FIELDS:
+        aliases = " ".join(field.aliases)
+        cells = (f"`{field.name}`", f"`{field.key}`", field.kind, field.type, field.unit, aliases, field.help)
+        rows.append("| " + " | ".join((*cells, f"`{field.source}`")) + " |")
+    return "\n\n".join([*head, "\n".join(rows)]) + "\n"
+
+
+def man_page() -> str:
+    """The manual page in man(7)."""
+    lines = [
+        f'.TH FLEUTAN 1 "" "fleutan {__version__}" "User Commands"',
+        ".SH NAME",
+        "fleutan \\- every network flow of this host, its owner, its latency and what limits it",
+        ".SH SYNOPSIS",
+    ]
+    for name, command in commands():
+        lines += [f".B {_roff(name)}", _roff(usage(name, command).removeprefix(name).strip()), ".br"]
+    for name, command in commands():
+        lines += [f".SH {name.upper()}", *_man_text(help_text(command))]
+        for typed, said in options(command):
+            lines += [".TP", f".B {_roff(typed)}", _roff(said)]
+    lines += [".SH EXIT STATUS", "0 success, 1 failure at run time, 2 wrong question, 130 interrupted."]
+    return "\n".join(lines) + "\n"
+
+
+def _man_text(text: str) -> Iterator[str]:
+    for block in text.split("\n\n"):
+        lines = block.split("\n")
+        if lines[0] == "\b":
+            yield from (".nf", *map(_roff, lines[1:]), ".fi")
+        else:
+            yield from map(_roff, lines)
+        yield ".PP"
+
+
+def _roff(text: str) -> str:
+    escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\\&" + escaped if escaped[:1] in (".", "'") else escaped
+
+
+PAGES = {
+    "reference/commands.md": commands_page,
+    "reference/fields.md": fields_page,
+    "man/fleutan.1": man_page,
+}
+
+
+def main() -> None:
+    """Writes every page, or names the stale ones and fails."""
+    stale = []
+    for name, make in PAGES.items():
+        path = ROOT / name
+        text = make()
+        if path.is_file() and path.read_text() == text:
+            continue
+        stale.append(name)
+        if "--check" not in sys.argv:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            print("wrote", path.relative_to(ROOT.parent))
+    if "--check" in sys.argv and stale:
+        sys.exit(f"stale pages, run 'make docs': {' '.join(stale)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cells: one column of a Table as text of a fixed width, many rows at a time.
+
+A cell writes its text into a slice of a matrix of bytes, one row of the matrix a row of the
+table; bytes that are not needed become NUL.  Numbers are rendered by numpy, four digits at a
+time; text, lists and IPv6 addresses are encoded once a distinct value.  What stands between
+cells, and what becomes of the NULs, is the business of ``grid``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleutan import address
+from fleutan.column import Column
+from fleutan.fields import Type
+
+Bytes = NDArray[np.uint8]
+#: Four bytes of text as they lie in memory.
+Four = NDArray[np.uint32]
+
+#: Longer words are not padded into the matrix: a mark stands for them.
+LONGEST = 128
+#: No UTF-8 text contains this byte (RFC 3629, section 1), so it can stand for a long word.
+MARK = b"\xff"
+
+#: The fraction digits that numpy writes, and the largest number of that many that a double
+#: holds beyond doubt (15 significant digits): such a decimal is the shortest one.
+_FRACTION = 10**8
+_EXACT = 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a format spells what is not a number; ``null`` has at most four bytes, ``quote`` one."""
+
+    null: bytes
+    quote: bytes
+    text: Callable[[str], bytes]
+    ints: Callable[[Sequence[int]], bytes]
+
+
+class Cell(Protocol):
+    """Writes one column; ``width`` is a multiple of four."""
+
+    width: int
+
+    def write(self, rows: slice, out: Bytes) -> None:
+        """Fills all of ``out``, ``(rows, width)`` uint8, with the text of those rows."""
+
+
+def cell_of(type_: Type, column: Column, dialect: Dialect) -> Cell:
+    """The cell that writes a column of that type of the catalogue."""
+    if type_ == "address":
+        return AddressCell(column, dialect)
+    if type_ in ("text", "ints"):
+        encode: Callable[[Any], bytes] = dialect.text if type_ == "text" else dialect.ints
+        codes, words = _used(column)
+        return WordCell(codes, [encode(word) for word in words], dialect.null)
+    if type_ == "bool":
+        return WordCell(np.where(column.mask(), column.values, -1), [b"false", b"true"], dialect.null)
+    return FloatCell(column, dialect.null) if type_ == "float" else IntCell(column, dialect.null)
+
+
+def _used(column: Column) -> tuple[NDArray[Any], Sequence[Any]]:
+    """Codes and words without most of what no row says: a few rows of a large table keep all its words."""
+    words = column.words or ()
+    if len(words) <= len(column):
+        return column.values, words
+    used, codes = np.unique(np.append(column.values, -1), return_inverse=True)
+    return codes[:-1] - 1, [words[code] for code in used[1:].tolist()]
+
+
+class WordCell:
+    """Text by code; ``long`` are the words that only a mark stands for, by code."""
+
+    def __init__(self, codes: NDArray[Any], words: Sequence[bytes], null: bytes) -> None:
+        self.codes = codes
+        self.long = {code: word for code, word in enumerate(words) if len(word) > LONGEST}
+        short = [*(MARK if code in self.long else word for code, word in enumerate(words)), null]
+        self.width = -max(map(len, short)) // 4 * -4 or 4
+        self._words = np.array(short, f"S{self.width}").view(f"V{self.width}")
+
+    def write(self, rows: slice, out: Bytes) -> None:
+        """Code −1 finds ``null``, the last of the words."""
+        out.view(self._words.dtype)[:, 0] = self._words[self.codes[rows]]
+
+    def long_at(self, rows: slice) -> NDArray[np.intp]:
+        """Which of the rows have a long word, by their place among them."""
+        return np.flatnonzero(np.isin(self.codes[rows], list(self.long)))
+
+
+class IntCell:
+    """Integers of 64 bits."""
+
+    def __init__(self, column: Column, null: bytes) -> None:
+        self._values = column.values
+        self._known = None if column.mask().all() else column.mask()
+        self._null = _four(null)
+        known = column.values[column.mask()]
+        least, most = (int(known.min()), int(known.max())) if len(known) else (0, 0)
+        self._signed = least < 0
+        groups = -(-len(str(max(most, -least))) // 4)
+        self.width = 4 * (groups + self._signed)
+
+    def write(self, rows: slice, out: Bytes) -> None:
+        """A group for the sign where a value of the column is negative, then the digits."""
+        values, words = self._values[rows], out.view(np.uint32)
+        if self._known is not None:
+            values = np.where(self._known[rows], values, 0)
+        if self._signed:
+            words[:, 0] = np.where(values < 0, _four(b"-"), 0)
+            unsigned = values.view(np.uint64)
+            values, words = np.where(values < 0, -unsigned, unsigned), words[:, 1:]
+        _write_digits(values, words)
+        if self._known is not None:
+            words[~self._known[rows], -1] = self._null
+
+
+class FloatCell:
+    """Floats in the fewest digits that give them back; what is not finite is unknown."""
+
+    width = 24  # of the longest, -2.2250738585072014e-308
+
+    def __init__(self, column: Column, null: bytes) -> None:
+        self._known = column.mask() & np.isfinite(column.values)
+        self._values = np.where(self._known, column.values, 0.0)
+        self._null = null
+
+    def write(self, rows: slice, out: Bytes) -> None:
+        """Up to eight decimals: sign, two groups, point, two groups; any other by Python."""
+        values, words, digits = self._values[rows], out.view(np.uint32), _digits()
+        size = np.abs(values)
+        with np.errstate(over="ignore"):
+            scaled = np.rint(size * _FRACTION)
+        plain = self._known[rows] & (scaled < _EXACT) & (scaled / _FRACTION == size)
+        whole, fraction = np.divmod(np.where(plain, scaled, 0).astype(np.int64), _FRACTION)
+        first, last = np.divmod(fraction, 10_000)
+        words[:, 0] = np.where(np.signbit(values), _four(b"-"), 0)
+        _write_digits(whole, words[:, 1:3])
+        words[:, 3] = _four(b".")
+        words[:, 4] = digits.first[first + 10_000 * (last > 0)]
+        words[:, 5] = digits.last[last]
+        odd = np.flatnonzero(~plain)
+        texts = [repr(value).encode() if value else self._null for value in values[odd].tolist()]
+        out[odd] = np.array(texts, f"S{self.width}").view(np.uint8).reshape(-1, self.width)
+
+
+class AddressCell:
+    """Addresses: IPv4 by their octets, any other as words."""
+
+    def __init__(self, column: Column, dialect: Dialect) -> None:
+        known = column.mask()
+        self._ipv4 = known & address.is_ipv4(column.values)
+        self._low, self._quote = column.values[:, 1], _four(dialect.quote)
+        other = known & ~self._ipv4
+        words, codes = address.distinct(column.values[other])
+        everywhere = np.full(len(column), -1, np.int32)
+        everywhere[other] = codes
+        quote = dialect.quote
+        self._words = WordCell(everywhere, [quote + word.encode() + quote for word in words], dialect.null)
+        self.width = max(24, self._words.width)
+
+    def write(self, rows: slice, out: Bytes) -> None:
+        """A quote, an octet a group, a quote."""
+        ipv4 = self._ipv4[rows]
+        out[:, self._words.width :] = 0
+        if not ipv4.all():
+            self._words.write(rows, out[:, : self._words.width])
+        low, octets = self._low[rows][ipv4], _octets()
+        text = np.zeros((len(low), self.width // 4), np.uint32)
+        text[:, 0] = text[:, 5] = self._quote
+        for place in range(4):
+            text[:, place + 1] = octets[place == 3][low >> (24 - 8 * place) & 0xFF]
+        out[ipv4] = text.view(np.uint8)
+
+
+class _Digits(NamedTuple):
+    """Four digits by number, 0 to 9,999; from 10,000 on with all of its zeros.
+
+    ``upper`` and ``lowest`` drop the leading zeros of an integer, ``first`` and ``last`` the
+    trailing ones of a fraction; 0 itself is one digit in ``lowest`` and ``first``, else none.
+    """
+
+    upper: Four
+    lowest: Four
+    first: Four
+    last: Four
+
+
+@cache
+def _digits() -> _Digits:
+    digits = np.arange(10_000)[:, None] // (1000, 100, 10, 1) % 10
+    full = (digits + ord("0")).astype(np.uint8)
+    leading = full * (np.maximum.accumulate(digits, axis=1) > 0)
+    trailing = full * (np.maximum.accumulate(digits[:, ::-1], axis=1)[:, ::-1] > 0)
+    tables = (np.concatenate([part, full]).view(np.uint32)[:, 0] for part in (leading, leading, trailing, trailing))
+    found = _Digits(*tables)
+    found.lowest[0] = found.first[0] = _four(b"0")
+    return found
+
+
+@cache
+def _octets() -> tuple[Four, Four]:
+    """The text of 0 to 255, with a dot behind it and without."""
+    dotted, plain = ([f"{octet}{dot}".encode() for octet in range(256)] for dot in (".", ""))
+    return np.array(dotted, "S4").view(np.uint32), np.array(plain, "S4").view(np.uint32)
+
+
+def _four(text: bytes) -> np.uint32:
+    return np.uint32(int.from_bytes(text.ljust(4, b"\0"), sys.byteorder))
+
+
+def _write_digits(values: NDArray[Any], out: Four) -> None:
+    """Non-negative integers, right-aligned in ``(n, groups)``; the first group must suffice."""
+    table = _digits().lowest
+    for group in range(out.shape[1] - 1, 0, -1):
+        above = values // 10_000
+        within = (values - above * 10_000).view(np.int64)
+        out[:, group] = table.take(within + 10_000 * (above > 0))
+        values, table = above, _digits().upper
+    out[:, 0] = table.take(values.view(np.int64))

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asks what the options of ``fleutan flows`` say, once or again and again, and writes the answer.
+
+Imported only when a command runs: from here on numpy is there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+
+import click
+
+from fleutan.faces.cli.answers import Answer, Plan
+from fleutan.faces.cli.flows import Options
+from fleutan.faces.cli.terminal import Screen, screen
+from fleutan.live import Asked
+from fleutan.sources.capture import Pending, Reader
+
+#: Seconds between the rounds of --watch unless -i says.
+WATCH_SECONDS = 2.0
+
+
+def run(options: Options, reader: Reader, pending: Pending | None) -> None:
+    """Answers the command line on standard output; notes go to standard error."""
+    plan = Plan.of(options)
+    asked = Asked(plan.question)
+    if asked.needs_bpf:
+        reader.require_bpf()
+    first = pending or reader.begin()
+    here = screen(sys.stdout)
+    if options.watch or options.count:
+        _repeat(plan, asked, reader, first, here)
+        return
+    capture = first.result()
+    before = None
+    if options.interval is not None:
+        before, capture = capture, reader.take_after(capture, options.interval)
+    _say(capture.notes)
+    _write(plan.answer(asked.answer(capture, before), here))
+
+
+def _say(notes: Iterable[str]) -> None:
+    for note in dict.fromkeys(notes):
+        click.echo(f"fleutan: note: {note}", err=True)
+
+
+def _write(answer: Answer) -> None:
+    out = sys.stdout.buffer
+    for piece in answer.bytes():
+        out.write(piece)
+    out.flush()
+
+
+def _repeat(plan: Plan, asked: Asked, reader: Reader, first: Pending, here: Screen) -> None:
+    """Round after round; on a terminal text stays in place, elsewhere rounds follow each other."""
+    answers = _rounds(plan, asked, reader, first, here)
+    if plan.options.form == "text" and here.width is not None and plan.options.watch:
+        from fleutan.faces.cli.watching import show
+
+        show(answers)
+        return
+    for number, answer in enumerate(answers):
+        if number and plan.options.form == "text":
+            click.echo()
+        _write(answer)
+
+
+def _rounds(plan: Plan, asked: Asked, reader: Reader, first: Pending, here: Screen) -> Iterator[Answer]:
+    options = plan.options
+    seconds = options.interval or WATCH_SECONDS
+    before = first.result()
+    _say(before.notes)
+    left = options.count
+    while left is None or left > 0:
+        capture = reader.take_after(before, seconds)
+        yield plan.answer(asked.answer(capture, before), here)
+        before = capture
+        left = None if left is None else left - 1

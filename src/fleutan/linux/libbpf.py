@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BPF objects through libbpf.so.1: opening, loading, iterators, and the reason when it fails.
+
+Knows no program and no record; those who do give the object's bytes and a program's name.
+Every call releases the GIL, so loading runs beside other work.  libbpf's own log is silent;
+only after a failure the same steps are taken again with the log kept, for the line that decides.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import sys
+from collections.abc import Callable, Collection
+from contextlib import ExitStack, suppress
+from ctypes import c_char_p, c_int, c_size_t, c_void_p
+from itertools import pairwise
+from typing import Any
+
+from fleutan.errors import NotSupported
+from fleutan.linux import capabilities
+
+#: enum libbpf_print_level
+_WARN = 0
+#: A verifier's log of our programs is below this; what is longer loses its end.
+_LOG_BYTES = 4 << 20
+
+#: What loading and iterating take (bpf(2), capabilities(7)).
+CAPABILITIES = ("CAP_BPF", "CAP_PERFMON")
+
+#: Function, result, arguments: bpf/libbpf.h, an ABI that stands since libbpf 1.0.
+_FUNCTIONS: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
+    ("libbpf_set_print", c_void_p, (c_void_p,)),
+    ("bpf_object__open_mem", c_void_p, (c_char_p, c_size_t, c_void_p)),
+    ("bpf_object__load", c_int, (c_void_p,)),
+    ("bpf_object__close", None, (c_void_p,)),
+    ("bpf_object__find_program_by_name", c_void_p, (c_void_p, c_char_p)),
+    ("bpf_object__find_map_by_name", c_void_p, (c_void_p, c_char_p)),
+    ("bpf_map__set_initial_value", c_int, (c_void_p, c_char_p, c_size_t)),
+    ("bpf_program__set_autoload", c_int, (c_void_p, ctypes.c_bool)),
+    ("bpf_program__attach_iter", c_void_p, (c_void_p, c_void_p)),
+    ("bpf_link__fd", c_int, (c_void_p,)),
+    ("bpf_link__destroy", c_int, (c_void_p,)),
+    ("bpf_iter_create", c_int, (c_int,)),
+)
+
+
+class _OpenOptions(ctypes.Structure):
+    """The head of struct bpf_object_open_opts: by ``sz`` libbpf takes the rest as zero."""
+
+    _fields_ = (("sz", c_size_t), ("object_name", c_char_p))
+
+
+class _Failure(Exception):
+    """A call of libbpf gave this errno."""
+
+    def __init__(self, call: str, number: int) -> None:
+        super().__init__(f"{call}: {os.strerror(number)}")
+        self.number = number
+
+
+class BpfObject:
+    """The programs of one compiled object, in the kernel while the context lasts.
+
+    ``elf`` is the object file, ``constants`` the bytes of its .rodata, ``unused`` names programs
+    that are not to be loaded.  Entering raises NotSupported with the reason and the remedy where
+    libbpf, the kernel's BTF, the privileges or the kernel itself stand against it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        elf: bytes,
+        constants: bytes = b"",
+        unused: Collection[str] = (),
+        library: str = capabilities.LIBBPF,
+        btf: str = capabilities.BTF,
+    ) -> None:
+        self._name = name
+        self._elf = elf
+        self._constants = constants
+        self._unused = unused
+        self._library = library
+        self._btf = btf
+        self._held = ExitStack()
+        self._handle: int | None = None
+        self._links: dict[str, int] = {}
+
+    def __enter__(self) -> BpfObject:
+        self._libbpf = load_library(self._library)
+        if not os.path.exists(self._btf):
+            raise NotSupported("BPF", f"this kernel has no {self._btf}", "it takes CONFIG_DEBUG_INFO_BTF=y to build it")
+        try:
+            self._load()
+        except _Failure as failure:
+            self.close()
+            raise self._not_supported(failure, self._decisive_line) from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Detaches and unloads everything; may be called at any time, any number of times."""
+        self._handle = None
+        self._links.clear()
+        self._held.close()
+
+    def iterate(self, program: str) -> int:
+        """A new file descriptor that yields what the iterator ``program`` writes; the caller closes it.
+
+        Of sockets it yields those in the network namespace of the calling thread.  Raises
+        NotSupported.
+        """
+        try:
+            if program not in self._links:
+                link = self._call("bpf_program__attach_iter", self._program(program), None)
+                self._held.callback(self._libbpf.bpf_link__destroy, link)
+                self._links[program] = link
+            return self._call("bpf_iter_create", self._libbpf.bpf_link__fd(self._links[program]))
+        except _Failure as failure:
+            raise self._not_supported(failure, str) from None
+
+    def _load(self) -> None:
+        options = _OpenOptions(ctypes.sizeof(_OpenOptions), self._name.encode())
+        self._handle = self._call("bpf_object__open_mem", self._elf, len(self._elf), ctypes.byref(options))
+        self._held.callback(self._libbpf.bpf_object__close, self._handle)
+        for program in self._unused:
+            self._call("bpf_program__set_autoload", self._program(program), False)
+        if self._constants:
+            area = self._call("bpf_object__find_map_by_name", self._handle, b".rodata")
+            self._call("bpf_map__set_initial_value", area, self._constants, len(self._constants))
+        self._call("bpf_object__load", self._handle)
+
+    def _program(self, name: str) -> int:
+        if self._handle is None:
+            raise ValueError(f"{self._name}: the programs are not loaded")
+        return self._call("bpf_object__find_program_by_name", self._handle, name.encode())
+
+    def _call(self, name: str, *arguments: object) -> int:
+        """What a function gives that says failure by NULL or a negative number, with errno."""
+        ctypes.set_errno(0)
+        result: int | None = getattr(self._libbpf, name)(*arguments)
+        if result is None or result < 0:
+            raise _Failure(name, ctypes.get_errno() or errno.EINVAL)
+        return result
+
+    def _not_supported(self, failure: _Failure, explain: Callable[[], str]) -> NotSupported:
+        if failure.number == errno.EPERM:
+            return NotSupported("BPF", *refusal(capabilities.missing(CAPABILITIES)))
+        return NotSupported("BPF", f"{self._name}: {explain() or failure}")
+
+    def _decisive_line(self) -> str:
+        messages: list[str] = []
+        listener = _listener(messages)
+        self._libbpf.libbpf_set_print(listener)
+        with suppress(_Failure):
+            self._load()
+        self._libbpf.libbpf_set_print(None)
+        self.close()
+        return decisive_line("".join(messages))
+
+
+def load_library(name: str = capabilities.LIBBPF) -> ctypes.CDLL:
+    """libbpf with its functions declared and its log silent.  Raises NotSupported where it is missing."""
+    try:
+        library = ctypes.CDLL(name, use_errno=True)
+    except OSError:
+        remedy = "install libbpf1 (Debian, Ubuntu) or libbpf (other distributions)"
+        raise NotSupported("BPF", f"there is no {name}", remedy) from None
+    for function, result, arguments in _FUNCTIONS:
+        getattr(library, function).restype = result
+        getattr(library, function).argtypes = arguments
+    library.libbpf_set_print(None)
+    return library
+
+
+def refusal(missing: Collection[str]) -> tuple[str, str]:
+    """Reason and remedy of EPERM for a process that lacks these capabilities."""
+    if not missing:
+        return "the kernel refuses it even with the capabilities", "look for kernel lockdown or a container's seccomp"
+    return (
+        f"it takes root, or {' and '.join(CAPABILITIES)}",
+        f"run it as root, or once: {capabilities.setcap_line(CAPABILITIES, sys.executable)}",
+    )
+
+
+def decisive_line(log: str) -> str:
+    """The line of libbpf's warnings that says why: the verifier's last words, else the first warning."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    for line, after in pairwise(lines):
+        if after.startswith("processed "):
+            return line
+    return lines[0].removeprefix("libbpf: ") if lines else ""
+
+
+def _listener(messages: list[str]) -> Any:
+    """A libbpf_print_fn_t that appends each warning to ``messages``."""
+    vsnprintf = ctypes.CDLL(None).vsnprintf
+    vsnprintf.argtypes = (c_void_p, c_size_t, c_void_p, c_void_p)
+    buffer = ctypes.create_string_buffer(_LOG_BYTES)
+
+    def keep(level: int, form: int, arguments: int) -> int:
+        if level == _WARN:
+            vsnprintf(buffer, len(buffer), form, arguments)
+            messages.append(buffer.value.decode(errors="replace"))
+        return 0
+
+    return ctypes.CFUNCTYPE(c_int, c_int, c_void_p, c_void_p)(keep)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel's socket records as a Table of flows.
+
+Both readers use the same words, so both give the same Table; what a reader does not give is
+unknown.  How a word becomes a field stands in ``words``, how the bytes were read in ``capture``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleutan import address
+from fleutan.column import Column
+from fleutan.linux import inetdiag, iterators
+from fleutan.linux.records import Known, Records, concatenate
+from fleutan.sources.capture import TCP, Capture, Dump, NamespaceDump
+from fleutan.sources.names import user_name
+from fleutan.sources.owners import with_owners
+from fleutan.sources.words import RULES, Coded, Rule, both, unknown
+from fleutan.table import Reading, Table
+
+Ints = NDArray[np.int64]
+
+#: Words that fields made of several need.
+_WORDS = {"idiag_family", "idiag_src", "idiag_dst", "idiag_if", "dst_ifindex", "idiag_timer", "idiag_state"}
+#: include/net/tcp_states.h
+TCP_LISTEN = 10
+#: AF_INET (include/linux/socket.h).
+IPV4 = 2
+#: What every Table of flows has: it is needed to tell flows apart and to choose among them.
+ALWAYS = ("proto", "family", "state", "src", "sport", "dst", "dport", "netns", "netns_inode", "cookie", "inode")
+
+
+def table(capture: Capture, wanted: Collection[str], host: str = "") -> Table:
+    """The flows of a capture with the wanted catalogue fields (and those of ALWAYS).
+
+    Only what was read: fields that are computed from others are added by ``analysis``.  The
+    related table ``owners`` has a row for every process of every set of owners.
+    """
+    names = list(dict.fromkeys((*ALWAYS, *(("uid",) if "user" in wanted else ()), *wanted)))
+    words = frozenset(_WORDS | {RULES[name].word for name in names if name in RULES})
+    devices: dict[str, int] = {}
+    records = concatenate([_of_namespace(dump, code, devices, words) for code, dump in enumerate(capture.namespaces)])
+    rules: dict[str, Rule] = RULES | {
+        "netns": Coded("netns_code", {code: dump.namespace.name for code, dump in enumerate(capture.namespaces)}),
+        "dev": Coded("device_code", {code: name for name, code in devices.items()}),
+    }
+    columns = {name: _column(records, name, rules.get(name)) for name in names}
+    for name, compute in _CONTEXT.items():
+        if name in columns:
+            columns[name] = compute(records, columns)
+    columns, owners = with_owners(columns, capture.holders, wanted)
+    return Table("flows", columns, _reading(capture, host), {"owners": owners})
+
+
+def _reading(capture: Capture, host: str) -> Reading:
+    names = [dump.namespace.name for dump in capture.namespaces]
+    space = names[0] if len(names) == 1 else "all"
+    return Reading(host, space, capture.at_ns, 0, capture.source, tuple(capture.notes))
+
+
+def _of_namespace(dump: NamespaceDump, code: int, devices: dict[str, int], words: frozenset[str]) -> Records:
+    records = concatenate([_parse(part, words) for part in dump.dumps])
+    if not records.rows:
+        return records
+    values = {
+        **records.values,
+        "netns_code": np.full(records.rows, code, np.int64),
+        "netns_inode": np.full(records.rows, dump.namespace.inode, np.int64),
+        "device_code": _device_codes(records, dump.interfaces, devices),
+    }
+    return Records(records.rows, values, records.known)
+
+
+def _parse(dump: Dump, words: frozenset[str]) -> Records:
+    if dump.reader == "netlink":
+        return inetdiag.parse(dump.data, dump.protocol, words)
+    parse = iterators.parse_tcp if dump.protocol == TCP else iterators.parse_udp
+    return parse(dump.data, words)
+
+
+def _device_codes(records: Records, interfaces: Mapping[int, str], devices: dict[str, int]) -> Ints:
+    """The egress interface, else the one that the socket is bound to; −1 for neither."""
+    bound = records.values["idiag_if"]
+    leaves = records.values.get("dst_ifindex", np.zeros_like(bound))
+    index = np.where(leaves != 0, leaves, bound)
+    codes = np.full(records.rows, -1, np.int64)
+    for number in set(index.tolist()) - {0}:
+        name = interfaces.get(number, f"if{number}")
+        codes[index == number] = devices.setdefault(name, len(devices))
+    return codes
+
+
+def _column(records: Records, name: str, rule: Rule | None) -> Column:
+    if rule is None or rule.word not in records.values:
+        return unknown(name, records.rows)
+    return rule.read(records.values[rule.word], _known(records, rule.word))
+
+
+def _known(records: Records, word: str) -> Known | None:
+    """Of a listener tcp_get_info() fills in next to nothing: zeros that mean nothing, and the backlog as tcpi_unacked."""
+    known = records.known.get(word)
+    if not word.startswith("tcpi_"):
+        return known
+    connection = records.values["idiag_state"] != TCP_LISTEN
+    return both(known, connection)
+
+
+def _halves(word: str) -> Callable[[Records, Mapping[str, Column]], Column]:
+    def read(records: Records, columns: Mapping[str, Column]) -> Column:
+        words = records.values.get(word, np.zeros((records.rows, 4), np.uint32))
+        family = records.values.get("idiag_family", np.zeros(records.rows, np.int64))
+        return Column(address.halves_of_words(words, family == IPV4))
+
+    return read
+
+
+def _family(records: Records, columns: Mapping[str, Column]) -> Column:
+    four = address.is_ipv4(columns["src"].values) if records.rows else np.zeros(0, np.bool_)
+    return Column(np.where(four, 0, 1).astype(np.int32), None, ("ipv4", "ipv6"))
+
+
+def _timer_expires(records: Records, columns: Mapping[str, Column]) -> Column:
+    column = columns["timer_expires"]
+    if "idiag_timer" not in records.values:
+        return column
+    return Column(column.values, column.mask() & (records.values["idiag_timer"] != 0))
+
+
+def _service(records: Records, columns: Mapping[str, Column]) -> Column:
+    """The local port where a socket of this reading listens on it, else the remote one."""
+    proto, state = columns["proto"].values, columns["state"]
+    sport, dport = columns["sport"].values, columns["dport"].values
+    space = columns["netns"].values.astype(np.int64)
+    local = (space << 24) | (proto.astype(np.int64) << 16) | sport
+    listens = np.isin(state.values, [code for code, word in enumerate(state.words or ()) if word == "listen"])
+    serving = listens | (dport == 0)
+    return Column(np.where(np.isin(local, np.unique(local[serving])), sport, dport))
+
+
+def _user(records: Records, columns: Mapping[str, Column]) -> Column:
+    uid = columns["uid"]
+    names = {number: user_name(number) for number in np.unique(uid.values[uid.mask()]).tolist()}
+    known = {number: name for number, name in names.items() if name is not None}
+    return Coded("uid", known).read(uid.values, uid.known)
+
+
+#: Fields that take more than one word: field -> function of the records and the columns so far.
+_CONTEXT: dict[str, Callable[[Records, Mapping[str, Column]], Column]] = {
+    "src": _halves("idiag_src"),
+    "dst": _halves("idiag_dst"),
+    "family": _family,
+    "timer_expires": _timer_expires,
+    "service": _service,
+    "user": _user,
+}

@@ -1,0 +1,3 @@
+ESTAB  0      0      192.0.2.1:55778 192.0.2.1:40521 ino:8245918 sk:21c163 cgroup:/ <-> tos:0 class_id:0 skmem:(r0,rb131072,t0,tb3943936,f0,w0,o0,bl0,d0) subflows_max:2 remote_key token:bebca35c write_seq:fe1c2ac0b55db91e snd_una:fe1c2ac0b55db91e rcv_nxt:771b9e87eecaffa2
+ESTAB  838    0      192.0.2.1:40521 192.0.2.1:55778 ino:8245920 sk:21c164 cgroup:/ <-> tos:0 class_id:0 skmem:(r838,rb131072,t0,tb3943936,f1832,w0,o0,bl0,d0) subflows_max:2 remote_key token:53577f64 write_seq:771b9e87eecaffa2 snd_una:771b9e87eecaffa2 rcv_nxt:fe1c2ac0b55db91e
+LISTEN 0      7      192.0.2.1:40521   0.0.0.0:*     ino:8245916 sk:21c165 cgroup:/ <-> tos:0 class_id:0 skmem:(r0,rb131072,t0,tb16384,f0,w0,o0,bl0,d0)

@@ -1,0 +1,6 @@
+ESTAB  0      0               192.0.2.1:54227          192.0.2.1:45653 uid:65534 ino:8245911 sk:21c15d cgroup:/ <-> tos:0 class_id:0 skmem:(r0,rb212992,t0,tb212992,f0,w0,o0,bl0,d0)
+UNCONN 0      0                 0.0.0.0:55563            0.0.0.0:*     uid:65534 ino:8245910 sk:21c15e cgroup:/ <-> tos:0 class_id:0 skmem:(r0,rb212992,t0,tb212992,f0,w0,o0,bl0,d0)
+UNCONN 832    0               192.0.2.1:45653            0.0.0.0:*     uid:65534 ino:8245908 sk:21c15f cgroup:/ <-> tos:0 class_id:0 skmem:(r832,rb212992,t0,tb212992,f3264,w0,o0,bl0,d0)
+UNCONN 832    0                    [::]:39599               [::]:*     uid:65534 ino:8245909 sk:21c160 cgroup:/ v6only:1 <-> tos:0 tclass:0 class_id:0 skmem:(r832,rb212992,t0,tb212992,f3264,w0,o0,bl0,d0)
+ESTAB  0      0      [::ffff:192.0.2.1]:40242 [::ffff:192.0.2.1]:45653 uid:65534 ino:8245913 sk:21c161 cgroup:/ <-> tos:0 tclass:0 class_id:0 skmem:(r0,rb212992,t0,tb212992,f0,w0,o0,bl0,d0)
+ESTAB  0      0           [2001:db8::1]:40684      [2001:db8::1]:39599 uid:65534 ino:8245912 sk:21c162 cgroup:/ <-> tos:0 tclass:0 class_id:0 skmem:(r0,rb212992,t0,tb212992,f0,w0,o0,bl0,d0)
