@@ -49,4 +49,4 @@ def flows(
     demanded = frozenset(require(name).name for name in fields or ())
     if fields is None:
         fields = (*view.MACHINE_FIELDS, *view.COMPUTED_FIELDS, *(view.INTERVAL_FIELDS if interval else ()))
-    return ask(Question(filter, tuple(fields), demanded, states=states), netns, source, interval)
+    return ask(Question(filter, fields=tuple(fields), demanded=demanded, states=states), netns, source, interval)

@@ -36,10 +36,11 @@ LISTENING = ("listen", "close")
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: a filter (with ``also``, filters that must hold besides), a scope, and the catalogue fields that the answer has.
+    """What is asked: a filter, a scope, and the catalogue fields that the answer has.
 
-    The ``demanded`` ones have to be read even where that takes the dearer way; of the others
-    those that the cheaper way does not give are unknown.
+    ``also`` are filters that have to hold besides.  The ``demanded`` fields have to be read
+    even where that takes the dearer way; of the others those that the cheaper way does not
+    give are unknown.
     """
 
     filter: str = ""

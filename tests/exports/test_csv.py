@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleutan.column import Column, text_column
-from fleutan.exports.csv import lines
+from fleutan.exports.csv import lines, plain_lines
 from fleutan.table import Table
 
 
@@ -86,4 +86,12 @@ def test_lone_lists_and_numbers() -> None:
 
 def test_no_row_and_no_column() -> None:
     assert b"".join(lines(flows())) == b"cmdline,rtt_us,pids\r\n"
-    assert b"".join(lines(Table("flows", {}))) == b"\r\n"
+    assert b"".join(lines(Table("flows", {}), header=False)) == b""
+
+
+def test_plain_values() -> None:
+    rows: list[tuple[Any, ...]] = [("a,b", 5, None, True), ('"', 0.5, (1, 2), False), ("x", float("nan"), [], None)]
+    assert b"".join(plain_lines(["name", "n", "list", "yes"], rows)) == (
+        b'name,n,list,yes\r\n"a,b",5,,true\r\n"""",0.5,1 2,false\r\nx,,,\r\n'
+    )
+    assert b"".join(plain_lines(["alone"], [(None,), (3,)], header=False)) == b'""\r\n3\r\n'

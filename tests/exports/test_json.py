@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fleutan.column import Column, text_column
-from fleutan.exports.json import document, lines
+from fleutan.exports.json import document, lines, plain_document, plain_lines
 from fleutan.fields import require
 from fleutan.table import Table
 
@@ -162,3 +162,15 @@ def test_many_rows_in_bounded_pieces() -> None:
     pieces = [len(piece) for piece in document(table, {})]
     assert max(pieces) < 2 << 20
     assert sum(pieces) > 45_000_000
+
+
+def test_plain_values() -> None:
+    assert b"".join(plain_lines([{"a": 1, "b": math.nan}, "x"])) == b'{"a":1,"b":null}\n"x"\n'
+    text = b"".join(plain_document({"schema": "fleutan/groups/1", "others": None}, {"groups": [{"flows": 3}]}))
+    assert text == b'{"schema":"fleutan/groups/1","others":null,"groups":[\n{"flows":3}\n]}\n'
+
+
+def test_a_document_of_sections_or_of_a_head_only() -> None:
+    assert json.loads(b"".join(plain_document({}, {"hops": [1]}))) == {"hops": [1]}
+    assert b"".join(plain_document({"a": 1}, {})) == b'{"a":1}\n'
+    assert b"".join(plain_document({}, {})) == b"{}\n"

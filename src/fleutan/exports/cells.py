@@ -87,6 +87,7 @@ class WordCell:
         short = [*(MARK if code in self.long else word for code, word in enumerate(words)), null]
         self.width = -max(map(len, short)) // 4 * -4 or 4
         self._words = np.array(short, f"S{self.width}").view(f"V{self.width}")
+        self._is_long = np.array([word is MARK for word in short], np.bool_)
 
     def write(self, rows: slice, out: Bytes) -> None:
         """Code −1 finds ``null``, the last of the words."""
@@ -94,7 +95,7 @@ class WordCell:
 
     def long_at(self, rows: slice) -> NDArray[np.intp]:
         """Which of the rows have a long word, by their place among them."""
-        return np.flatnonzero(np.isin(self.codes[rows], list(self.long)))
+        return np.flatnonzero(self._is_long[self.codes[rows]])
 
 
 class IntCell:

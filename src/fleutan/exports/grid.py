@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fleutan.column import Column
 from fleutan.exports.cells import MARK, Cell, Dialect, WordCell, cell_of
@@ -82,9 +81,9 @@ def _with_long(dense: bytes, chunk: slice, cells: Sequence[WordCell]) -> Iterato
 
 def _long_words(chunk: slice, cells: Sequence[WordCell]) -> Iterator[bytes]:
     """The words behind the marks of a chunk, in the order of rows and, within one, of cells."""
-    found = [cell.long_at(chunk) for cell in cells]
-    rows: NDArray[np.intp] = np.concatenate(found)
-    which = np.repeat(np.arange(len(cells)), [len(places) for places in found])
-    for at in np.lexsort((which, rows)).tolist():
-        cell = cells[which[at]]
-        yield cell.long[int(cell.codes[chunk.start + rows[at]])]
+    places = [cell.long_at(chunk) for cell in cells]
+    codes = np.concatenate([cell.codes[chunk][at] for cell, at in zip(cells, places, strict=True)])
+    which = np.repeat(np.arange(len(cells)), [len(at) for at in places])
+    order = np.lexsort((which, np.concatenate(places)))
+    for number, code in zip(which[order].tolist(), codes[order].tolist(), strict=True):
+        yield cells[number].long[code]

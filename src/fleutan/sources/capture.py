@@ -57,13 +57,17 @@ class NamespaceDump:
 
 @dataclass
 class Capture:
-    """All that was read; ``holders`` is bytes of iter/task_file, or what /proc gave."""
+    """All that was read; ``holders`` is bytes of iter/task_file, or what /proc gave.
+
+    ``unreadable`` says whose descriptors could not be read, where some could not.
+    """
 
     at_ns: int
     namespaces: list[NamespaceDump]
     holders: bytes | bytearray | memoryview | proc.Holders | None
     source: str
     notes: list[str]
+    unreadable: str = ""
 
 
 def choose(source: Choice, needs_bpf: bool = False) -> Choice:
@@ -143,7 +147,9 @@ class Reader:
             raise FleutanError("; ".join(failures) or "no network namespace could be read")
         notes += failures
         source = "iter/tcp, iter/udp" if self._iterators else "sock_diag"
-        return Capture(at_ns, dumps, holders, source + (f"; owners: {holding.source}" if holding else ""), notes)
+        if holding is None:
+            return Capture(at_ns, dumps, None, source, notes)
+        return Capture(at_ns, dumps, holders, f"{source}; owners: {holding.source}", notes, holding.unreadable)
 
     def take_after(self, before: Capture, seconds: float) -> Capture:
         """Reads again, so many seconds after an earlier capture began."""
@@ -182,6 +188,7 @@ class _Holding:
 
     def __init__(self, iterators: SocketIterators | None, notes: list[str]) -> None:
         self.source = "iter/task_file" if iterators else "/proc/*/fd"
+        self.unreadable = ""
         self._notes = notes
         self._found: bytes | bytearray | memoryview | proc.Holders | None = None
         self._thread = Thread(target=self._read, args=(iterators,), daemon=True) if iterators else None
@@ -199,8 +206,7 @@ class _Holding:
         found = proc.holders()
         if found.unreadable or found.hidden:
             self.source += ", own processes only" if os.geteuid() else f", without {found.unreadable} processes"
-            which = "other users' processes" if found.hidden else f"{found.unreadable} processes"
-            self._notes.append(f"what {which} hold may not be read: 'fleutan doctor' says what would allow it")
+            self.unreadable = "other users' processes" if found.hidden else f"{found.unreadable} processes"
         return found
 
     def result(self) -> bytes | bytearray | memoryview | proc.Holders:

@@ -7,7 +7,7 @@ unknown.  How a word becomes a field stands in ``words``, how the bytes were rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from fleutan.linux.records import Known, Records, concatenate
 from fleutan.sources.capture import TCP, Capture, Dump, NamespaceDump
 from fleutan.sources.names import user_name
 from fleutan.sources.owners import with_owners
-from fleutan.sources.words import RULES, Coded, Rule, both, unknown
+from fleutan.sources.words import PROTOCOLS, RULES, Coded, Rule, both, unknown
 from fleutan.table import Reading, Table
 
 Ints = NDArray[np.int64]
@@ -43,7 +43,10 @@ def table(capture: Capture, wanted: Collection[str], host: str = "") -> Table:
     names = list(dict.fromkeys((*ALWAYS, *(("uid",) if "user" in wanted else ()), *wanted)))
     words = frozenset(_WORDS | {RULES[name].word for name in names if name in RULES})
     devices: dict[str, int] = {}
-    records = concatenate([_of_namespace(dump, code, devices, words) for code, dump in enumerate(capture.namespaces)])
+    notes = list(capture.notes)
+    records = concatenate(
+        [_of_namespace(dump, code, devices, words, notes) for code, dump in enumerate(capture.namespaces)]
+    )
     rules: dict[str, Rule] = RULES | {
         "netns": Coded("netns_code", {code: dump.namespace.name for code, dump in enumerate(capture.namespaces)}),
         "dev": Coded("device_code", {code: name for name, code in devices.items()}),
@@ -52,18 +55,30 @@ def table(capture: Capture, wanted: Collection[str], host: str = "") -> Table:
     for name, compute in _CONTEXT.items():
         if name in columns:
             columns[name] = compute(records, columns)
-    columns, owners = with_owners(columns, capture.holders, wanted)
-    return Table("flows", columns, _reading(capture, host), {"owners": owners})
+    columns, owners = with_owners(columns, capture.holders, (*wanted, "owner"))
+    if capture.unreadable and (unowned := _unowned(columns)):
+        notes.append(
+            f"{unowned} sockets have no known owner: what {capture.unreadable} hold may not be read "
+            "('fleutan doctor' says what would allow it)"
+        )
+    return Table("flows", columns, _reading(capture, host, notes), {"owners": owners})
 
 
-def _reading(capture: Capture, host: str) -> Reading:
+def _unowned(columns: Mapping[str, Column]) -> int:
+    """How many sockets some process must hold that was not found."""
+    return int(np.count_nonzero((columns["inode"].values != 0) & ~columns["owner"].mask()))
+
+
+def _reading(capture: Capture, host: str, notes: Sequence[str]) -> Reading:
     names = [dump.namespace.name for dump in capture.namespaces]
     space = names[0] if len(names) == 1 else "all"
-    return Reading(host, space, capture.at_ns, 0, capture.source, tuple(capture.notes))
+    return Reading(host, space, capture.at_ns, 0, capture.source, tuple(notes))
 
 
-def _of_namespace(dump: NamespaceDump, code: int, devices: dict[str, int], words: frozenset[str]) -> Records:
-    records = concatenate([_parse(part, words) for part in dump.dumps])
+def _of_namespace(
+    dump: NamespaceDump, code: int, devices: dict[str, int], words: frozenset[str], notes: list[str]
+) -> Records:
+    records = concatenate([_parse(part, words, notes) for part in dump.dumps])
     if not records.rows:
         return records
     values = {
@@ -75,9 +90,12 @@ def _of_namespace(dump: NamespaceDump, code: int, devices: dict[str, int], words
     return Records(records.rows, values, records.known)
 
 
-def _parse(dump: Dump, words: frozenset[str]) -> Records:
+def _parse(dump: Dump, words: frozenset[str], notes: list[str]) -> Records:
     if dump.reader == "netlink":
-        return inetdiag.parse(dump.data, dump.protocol, words)
+        records, malformed = inetdiag.parse_counted(dump.data, dump.protocol, words)
+        if malformed:
+            notes.append(f"{malformed} messages of the kernel about {PROTOCOLS[dump.protocol]} were malformed")
+        return records
     parse = iterators.parse_tcp if dump.protocol == TCP else iterators.parse_udp
     return parse(dump.data, words)
 
@@ -101,7 +119,7 @@ def _column(records: Records, name: str, rule: Rule | None) -> Column:
 
 
 def _known(records: Records, word: str) -> Known | None:
-    """Of a listener tcp_get_info() fills in next to nothing: zeros that mean nothing, and the backlog as tcpi_unacked."""
+    """Of a listener tcp_get_info() leaves most at 0, and gives the backlog as tcpi_unacked: nothing is known of it."""
     known = records.known.get(word)
     if not word.startswith("tcpi_"):
         return known
@@ -110,7 +128,7 @@ def _known(records: Records, word: str) -> Known | None:
 
 
 def _halves(word: str) -> Callable[[Records, Mapping[str, Column]], Column]:
-    def read(records: Records, columns: Mapping[str, Column]) -> Column:
+    def read(records: Records, _: Mapping[str, Column]) -> Column:
         words = records.values.get(word, np.zeros((records.rows, 4), np.uint32))
         family = records.values.get("idiag_family", np.zeros(records.rows, np.int64))
         return Column(address.halves_of_words(words, family == IPV4))
@@ -118,8 +136,8 @@ def _halves(word: str) -> Callable[[Records, Mapping[str, Column]], Column]:
     return read
 
 
-def _family(records: Records, columns: Mapping[str, Column]) -> Column:
-    four = address.is_ipv4(columns["src"].values) if records.rows else np.zeros(0, np.bool_)
+def _family(_: Records, columns: Mapping[str, Column]) -> Column:
+    four = address.is_ipv4(columns["src"].values)
     return Column(np.where(four, 0, 1).astype(np.int32), None, ("ipv4", "ipv6"))
 
 
@@ -130,7 +148,7 @@ def _timer_expires(records: Records, columns: Mapping[str, Column]) -> Column:
     return Column(column.values, column.mask() & (records.values["idiag_timer"] != 0))
 
 
-def _service(records: Records, columns: Mapping[str, Column]) -> Column:
+def _service(_: Records, columns: Mapping[str, Column]) -> Column:
     """The local port where a socket of this reading listens on it, else the remote one."""
     proto, state = columns["proto"].values, columns["state"]
     sport, dport = columns["sport"].values, columns["dport"].values
@@ -141,7 +159,7 @@ def _service(records: Records, columns: Mapping[str, Column]) -> Column:
     return Column(np.where(np.isin(local, np.unique(local[serving])), sport, dport))
 
 
-def _user(records: Records, columns: Mapping[str, Column]) -> Column:
+def _user(_: Records, columns: Mapping[str, Column]) -> Column:
     uid = columns["uid"]
     names = {number: user_name(number) for number in np.unique(uid.values[uid.mask()]).tolist()}
     known = {number: name for number, name in names.items() if name is not None}

@@ -127,6 +127,7 @@ Rule = Whole | Ratio | Flag | Coded | Named
 
 
 def both(known: Known | None, also: NDArray[np.bool_]) -> Known:
+    """The rows that are known and also meet a condition."""
     return also if known is None else known & also
 
 

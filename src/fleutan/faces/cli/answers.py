@@ -125,6 +125,8 @@ class Plan:
         yield look.screen.paint(
             f"{len(rows):,} flows{folded}   {reading.host} netns {reading.netns}   {when}   {reading.source}", "dim"
         )
+        if self.options.watch:  # there is no other place on a live display
+            yield from (look.screen.paint(f"note: {note}", "dim") for note in reading.notes)
 
     def _machine(self, table: Table, rows: Table) -> Iterator[bytes]:
         if self.options.form == "csv":
@@ -215,9 +217,7 @@ def _sort(view: View, timed: bool) -> tuple[str, ...]:
     return ("-tx_rate", "-rx_rate") if timed and view.with_interval else view.order
 
 
-def _fields(
-    columns: Sequence[str], sort: Sequence[str], by: Sequence[str], view: View, timed: bool
-) -> tuple[str, ...]:
+def _fields(columns: Sequence[str], sort: Sequence[str], by: Sequence[str], view: View, timed: bool) -> tuple[str, ...]:
     """The catalogue fields that the answer needs."""
     grouped = [name for measure in groups.MEASURES for name in measure.needs] if by else []
     grouped = [name for name in grouped if timed or name not in flows_view.INTERVAL_FIELDS]

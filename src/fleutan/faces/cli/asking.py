@@ -11,12 +11,16 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from fleutan.faces.cli import figures
 from fleutan.faces.cli.answers import Answer, Plan
 from fleutan.faces.cli.flows import Options
 from fleutan.faces.cli.terminal import Screen, screen
 from fleutan.live import Asked
 from fleutan.sources.capture import Pending, Reader
+from fleutan.sources.names import Names, service_name
 
+#: How long -r waits for names before it shows what it has.
+NAMES_SECONDS = 0.5
 #: Seconds between the rounds of --watch unless -i says.
 WATCH_SECONDS = 2.0
 
@@ -29,15 +33,22 @@ def run(options: Options, reader: Reader, pending: Pending | None) -> None:
         reader.require_bpf()
     first = pending or reader.begin()
     here = screen(sys.stdout)
+    names = _names() if options.resolve else None
     if options.watch or options.count:
-        _repeat(plan, asked, reader, first, here)
+        _repeat(plan, asked, reader, first, here, names)
         return
     capture = first.result()
     before = None
     if options.interval is not None:
         before, capture = capture, reader.take_after(capture, options.interval)
-    _say(capture.notes)
-    _write(plan.answer(asked.answer(capture, before), here))
+    table = asked.answer(capture, before)
+    _say(table.reading.notes)
+    _write(plan.answer(table, here, names))
+
+
+def _names() -> figures.Names:
+    hosts = Names()
+    return figures.Names(hosts.get, service_name, lambda: hosts.wait(NAMES_SECONDS))
 
 
 def _say(notes: Iterable[str]) -> None:
@@ -52,9 +63,11 @@ def _write(answer: Answer) -> None:
     out.flush()
 
 
-def _repeat(plan: Plan, asked: Asked, reader: Reader, first: Pending, here: Screen) -> None:
+def _repeat(
+    plan: Plan, asked: Asked, reader: Reader, first: Pending, here: Screen, names: figures.Names | None
+) -> None:
     """Round after round; on a terminal text stays in place, elsewhere rounds follow each other."""
-    answers = _rounds(plan, asked, reader, first, here)
+    answers = _rounds(plan, asked, reader, first, here, names)
     if plan.options.form == "text" and here.width is not None and plan.options.watch:
         from fleutan.faces.cli.watching import show
 
@@ -66,14 +79,20 @@ def _repeat(plan: Plan, asked: Asked, reader: Reader, first: Pending, here: Scre
         _write(answer)
 
 
-def _rounds(plan: Plan, asked: Asked, reader: Reader, first: Pending, here: Screen) -> Iterator[Answer]:
+def _rounds(
+    plan: Plan, asked: Asked, reader: Reader, first: Pending, here: Screen, names: figures.Names | None
+) -> Iterator[Answer]:
     options = plan.options
     seconds = options.interval or WATCH_SECONDS
     before = first.result()
-    _say(before.notes)
+    said: set[str] = set()
     left = options.count
     while left is None or left > 0:
         capture = reader.take_after(before, seconds)
-        yield plan.answer(asked.answer(capture, before), here)
+        table = asked.answer(capture, before)
+        if here.width is None or not options.watch:
+            _say(note for note in table.reading.notes if note not in said)
+            said.update(table.reading.notes)
+        yield plan.answer(table, here, names)
         before = capture
         left = None if left is None else left - 1

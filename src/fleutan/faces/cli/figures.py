@@ -94,10 +94,11 @@ def spelling(field: Field) -> Callable[[Any], str]:
 
 
 class Names(NamedTuple):
-    """Names for what an end of a flow is, None where there is none (yet)."""
+    """Names for what an end of a flow is, None where there is none (yet); ``wait`` waits a little for them."""
 
-    host: Callable[[str], str | None] = lambda address: None
-    port: Callable[[int, str], str | None] = lambda port, proto: None
+    host: Callable[[str], str | None]
+    port: Callable[[int, str], str | None]
+    wait: Callable[[], object] = lambda: None
 
 
 def cells(table: Table, name: str, names: Names | None = None) -> list[str]:
@@ -118,6 +119,9 @@ def ends(table: Table, address: str, port: str, names: Names | None = None) -> l
     if names is None:
         return [f"{host or UNKNOWN}#{number or '*'}" for host, number in zip(hosts, ports, strict=True)]
     protos = table.column("proto").objects()
+    for host in set(hosts):
+        names.host(host)
+    names.wait()
     return [
         f"{printable(names.host(host) or host)}#{names.port(number, proto) or number if number else '*'}"
         for host, number, proto in zip(hosts, ports, protos, strict=True)
