@@ -7,24 +7,23 @@ Knows no screen and no option; the command line and the library both ask through
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fleutan.analysis import limits, rates, volume
 from fleutan.analysis.figures import is_word
-from fleutan.column import Column
-from fleutan.fields import require
-from fleutan.query import filter as filters
-from fleutan.query.predicate import compile as predicate_of
-from fleutan.query.selection import matching
+from fleutan.fields import BY_NAME, require
 from fleutan.sources import flows
 from fleutan.sources.capture import Capture, Choice, Reader
 from fleutan.sources.words import BPF_ONLY
 from fleutan.table import Table
+
+if TYPE_CHECKING:
+    from fleutan.analysis.computed import Step
+    from fleutan.query.predicate import Predicate
 
 States = Literal["connected", "listening", "all"]
 
@@ -53,22 +52,6 @@ class Question:
     thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Step:
-    """Computed fields: what a step gives, the fields it needs, and how it makes them."""
-
-    gives: tuple[str, ...]
-    needs: tuple[str, ...]
-    columns: Callable[[Table, Mapping[str, float], frozenset[str]], Mapping[str, Column]]
-
-
-#: What is computed row by row; the table given is that of the interval where there is one.
-STEPS = (
-    Step(volume.GIVES, volume.NEEDS, lambda table, _, fields: _of(volume.columns(table), fields)),
-    Step(limits.GIVES, limits.NEEDS, limits.verdicts),
-)
-
-
 class Asked:
     """A question understood: its filter compiled, the fields it needs known.
 
@@ -77,34 +60,46 @@ class Asked:
 
     def __init__(self, question: Question) -> None:
         self.question = question
-        self._predicate = predicate_of(filters.all_of(map(filters.parse, (question.filter, *question.also))))
-        self._named = frozenset(require(name).name for name in question.fields) | self._predicate.fields
-        needed = [name for step in STEPS if self._named & set(step.gives) for name in step.needs]
-        rated = [rate.counter for rate in rates.RATES if self._named & set(rates.FIELDS)]
-        named = (*question.fields, *sorted(self._predicate.fields | self._predicate.owner_fields))
-        self._wanted = tuple(dict.fromkeys((*(require(name).name for name in named), *needed, *rated, "owner")))
-        self.needs_bpf = bool((question.demanded | self._predicate.fields) & BPF_ONLY)
+        if question.thresholds:
+            from fleutan.analysis.limits import check
+
+            check(question.thresholds)
+        self._predicate = _predicate(question)
+        asked = self._predicate.fields | self._predicate.owner_fields if self._predicate else frozenset()
+        self._named = frozenset(require(name).name for name in question.fields) | asked
+        self._steps = _steps(self._named)
+        given = {name for step in self._steps for name in step.gives}
+        needed = [name for step in self._steps for name in step.needs]
+        read = [name for name in sorted(self._named) if name not in given]
+        self._wanted = tuple(dict.fromkeys((*read, *needed, *_rated(self._named))))
+        self.needs_bpf = bool((question.demanded | asked) & BPF_ONLY)
 
     def answer(self, capture: Capture, before: Capture | None = None) -> Table:
         """The flows that the question means; with an earlier capture also what changed since."""
         table = counted = self._table(capture)
         if before is not None:
+            from fleutan.analysis import rates
+
             interval = rates.compare(self._table(before), table)
             table, counted = interval.flows, interval.deltas
-        table = self._with_steps(table, counted, self._predicate.fields)
-        rows = self._scope(table) & matching(table, self._predicate)
+        rows = self._scope(table)
+        if self._predicate is not None:
+            from fleutan.query.selection import matching
+
+            table = self._with_steps(table, counted, self._predicate.fields)
+            rows &= matching(table, self._predicate)
         if not rows.all():
             alike = counted is table
             table = table.take(rows)
             counted = table if alike else counted.take(rows)
-        return self._with_steps(table, counted, self._named - self._predicate.fields)
+        return self._with_steps(table, counted, self._named.difference(table.columns))
 
     def _table(self, capture: Capture) -> Table:
         return flows.table(capture, self._wanted, host_name())
 
     def _with_steps(self, table: Table, counted: Table, named: frozenset[str]) -> Table:
         """The table with the computed fields among those named."""
-        for step in STEPS:
+        for step in self._steps:
             missing = named.intersection(step.gives)
             if missing:
                 table = table.with_columns(step.columns(counted, self.question.thresholds, missing))
@@ -119,13 +114,38 @@ class Asked:
             kept &= is_word(table, "family", question.family)
         if question.states == "listening":
             kept &= is_word(table, "state", *LISTENING)
-        elif question.states == "connected" and "state" not in self._predicate.fields:
+        elif question.states == "connected" and not (self._predicate and "state" in self._predicate.fields):
             kept &= is_word(table, "state", *CONNECTED)
         return kept
 
 
-def _of(columns: Mapping[str, Column], fields: frozenset[str]) -> dict[str, Column]:
-    return {name: column for name, column in columns.items() if name in fields}
+def _predicate(question: Question) -> Predicate | None:
+    """The filters as one condition; None where there is nothing to filter."""
+    texts = [text for text in (question.filter, *question.also) if text.strip()]
+    if not texts:
+        return None
+    from fleutan.query import filter as filters
+    from fleutan.query.predicate import compile as compiled
+
+    return compiled(filters.all_of(map(filters.parse, texts)))
+
+
+def _steps(named: frozenset[str]) -> list[Step]:
+    """The steps that make the computed fields among those named."""
+    if not any(BY_NAME[name].source == "computed" for name in named):
+        return []
+    from fleutan.analysis.computed import STEPS
+
+    return [step for step in STEPS if named.intersection(step.gives)]
+
+
+def _rated(named: frozenset[str]) -> list[str]:
+    """The counters behind the rates that are named."""
+    if not any(BY_NAME[name].source == "computed" for name in named):
+        return []
+    from fleutan.analysis import rates
+
+    return [rate.counter for rate in rates.RATES] if named.intersection(rates.FIELDS) else []
 
 
 def host_name() -> str:

@@ -20,12 +20,14 @@ from fleutan.table import Table
 
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 _NEEDS_QUOTES = re.compile('[",\r\n]')
+_SPECIAL = re.compile('[",\r\n\0\ud800-\udfff]')
 
 
 def _text(word: str) -> bytes:
-    word = _UNWRITABLE.sub("\ufffd", word)
-    if _NEEDS_QUOTES.search(word):
-        word = '"' + word.replace('"', '""') + '"'
+    if _SPECIAL.search(word):
+        word = _UNWRITABLE.sub("\ufffd", word)
+        if _NEEDS_QUOTES.search(word):
+            word = '"' + word.replace('"', '""') + '"'
     return word.encode()
 
 

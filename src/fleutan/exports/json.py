@@ -25,8 +25,15 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _SEPARATORS = (",", ":")
 
 
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", text).encode()
+
+
 def _text(word: str) -> bytes:
-    return _SURROGATES.sub("\ufffd", encode_basestring(word)).encode()
+    return _utf8(encode_basestring(word))
 
 
 DIALECT = Dialect(
@@ -95,8 +102,7 @@ def _values(values: Sequence[Any]) -> Iterator[bytes]:
 
 
 def _value(value: Any) -> bytes:
-    text = json.dumps(_finite(value), separators=_SEPARATORS, ensure_ascii=False, allow_nan=False)
-    return _SURROGATES.sub("\ufffd", text).encode()
+    return _utf8(json.dumps(_finite(value), separators=_SEPARATORS, ensure_ascii=False, allow_nan=False))
 
 
 def _finite(value: Any) -> Any:
