@@ -18,7 +18,7 @@ from fleutan.analysis.figures import is_word
 from fleutan.fields import BY_NAME, require
 from fleutan.sources import flows
 from fleutan.sources.capture import Capture, Choice, Reader
-from fleutan.sources.words import BPF_ONLY
+from fleutan.sources.words import BPF_ONLY, NETLINK_ONLY
 from fleutan.table import Table
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Asked:
         needed = [name for step in self._steps for name in step.needs]
         read = [name for name in sorted(self._named) if name not in given]
         self._wanted = tuple(dict.fromkeys((*read, *needed, *_rated(self._named))))
-        self.needs_bpf = bool((question.demanded | asked) & BPF_ONLY)
+        self.answer_by = _answer_by(question.demanded | asked)
 
     def answer(self, capture: Capture, before: Capture | None = None) -> Table:
         """The flows that the question means; with an earlier capture also what changed since."""
@@ -139,6 +139,13 @@ def _steps(named: frozenset[str]) -> list[Step]:
     return [step for step in STEPS if named.intersection(step.gives)]
 
 
+def _answer_by(demanded: frozenset[str]) -> Choice:
+    """The way of reading that gives the fields, where only one does."""
+    if demanded & BPF_ONLY:
+        return "bpf"
+    return "netlink" if demanded & NETLINK_ONLY else "auto"
+
+
 def _rated(named: frozenset[str]) -> list[str]:
     """The counters behind the rates that are named."""
     if not any(BY_NAME[name].source == "computed" for name in named):
@@ -159,7 +166,7 @@ def ask(question: Question, netns: str | None = None, source: Choice = "auto", i
     Raises UsageError for a wrong question, NotSupported and Gone as ``Reader`` does.
     """
     asked = Asked(question)
-    with Reader(netns, source, asked.needs_bpf) as reader:
+    with Reader(netns, source, asked.answer_by) as reader:
         first = reader.take()
         if interval is None:
             return asked.answer(first)

@@ -70,12 +70,12 @@ class Capture:
     unreadable: str = ""
 
 
-def choose(source: Choice, needs_bpf: bool = False) -> Choice:
-    """The cheaper way for a host of this size, unless one is forced or the question needs BPF."""
+def choose(source: Choice) -> Choice:
+    """The cheaper way for a host of this size, unless one is forced."""
     if source != "auto":
         return source
     crowded = proc.open_files() >= WORTH_BPF or sum(proc.socket_counts().values()) >= WORTH_BPF
-    return "bpf" if needs_bpf or crowded else "netlink"
+    return "bpf" if crowded else "netlink"
 
 
 class Pending:
@@ -105,19 +105,20 @@ class Reader:
     """Reads the host's sockets, once or again and again; BPF programs are loaded once.
 
     ``netns`` is a name, a process id, ``all`` or None for the current namespace; ``source``
-    forces a way of reading, ``needs_bpf`` says that only BPF can answer in full.  Making one
+    forces a way of reading, and ``answer_by`` names the one that can answer in full.  Making one
     raises UsageError for an unknown namespace; reading raises NotSupported when the forced way
     is not to be had, FleutanError when none of the namespaces could be read.
     """
 
     def __init__(
-        self, netns: str | None = None, source: Choice = "auto", needs_bpf: bool = False, owners: bool = True
+        self, netns: str | None = None, source: Choice = "auto", answer_by: Choice = "auto", owners: bool = True
     ) -> None:
         self._netns = netns
         self._spaces = chosen_namespaces(netns)
         self._source = source
         self._owners = owners
-        self.way = choose(source, needs_bpf)
+        self.way = choose(source)
+        self.answer_by(answer_by)
         self._why: list[str] = []
         self._iterators: SocketIterators | None = None
         self._stack = ExitStack()
@@ -156,14 +157,18 @@ class Reader:
         time.sleep(max(0.0, before.at_ns / 1e9 + seconds - time.time()))
         return self.take()
 
-    def require_bpf(self) -> None:
-        """Reads through BPF from now on unless netlink is forced: the question needs what only it gives."""
-        if self._source == "auto":
-            self.way = "bpf"
+    def answer_by(self, way: Choice) -> bool:
+        """Reads this way from now on unless one is forced; whether that is a change."""
+        if self._source != "auto" or way in ("auto", self.way):
+            return False
+        self.way = way
+        return True
 
     def _loaded(self) -> list[str]:
         """Loads the programs where they are wanted; notes why that failed."""
-        if self.way == "bpf" and self._iterators is None:
+        if self.way == "netlink":
+            self._iterators = None
+        elif self._iterators is None:
             try:
                 self._iterators = self._stack.enter_context(SocketIterators())
             except NotSupported as error:

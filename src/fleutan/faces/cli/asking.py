@@ -29,9 +29,9 @@ def run(options: Options, reader: Reader, pending: Pending | None) -> None:
     """Answers the command line on standard output; notes go to standard error."""
     plan = Plan.of(options)
     asked = Asked(plan.question)
-    if asked.needs_bpf:
-        reader.require_bpf()
-    first = pending or reader.begin()
+    if pending is not None and asked.answer_by != "auto":
+        pending.result()
+    first = reader.begin() if reader.answer_by(asked.answer_by) or pending is None else pending
     here = screen(sys.stdout)
     names = _names() if options.resolve else None
     if options.watch or options.count:
