@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from threading import Thread
-from typing import Literal
+from functools import partial
+from threading import Lock, Thread
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
 
-from fleutan.errors import FleutanError, Gone, NotSupported
+from fleutan.errors import FleutanError, NotSupported, UsageError
 from fleutan.linux import namespaces, proc, sockdiag
 from fleutan.linux.iterators import SocketIterators
 from fleutan.linux.namespaces import Namespace
 
 Choice = Literal["auto", "netlink", "bpf"]
+Buffer = bytes | bytearray | memoryview
+T = TypeVar("T")
 
 TCP, UDP = 6, 17
 #: Protocols that only sock_diag can list: IPPROTO number by the names in /proc/net/protocols.
@@ -35,6 +38,11 @@ BY_NETLINK_ONLY = {
 #: From this many sockets or open files on, loading the BPF programs costs less than it saves:
 #: loading takes some 80 ms, the walk over /proc/*/fd 4.5 us a file.
 WORTH_BPF = 10_000
+#: What a reading calls its source: by reader and protocol, else sock_diag.
+_SOURCES = {("bpf", TCP): "iter/tcp", ("bpf", UDP): "iter/udp"}
+#: Of many namespaces that cannot be read, so many are named.
+_FAILURES_TOLD = 3
+_INTERRUPTED = "the socket table changed while it was read, again and again: some rows may be missing or double"
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Dump:
 
     protocol: int
     reader: Literal["netlink", "bpf"]
-    data: bytes | bytearray | memoryview
+    data: Buffer
 
 
 @dataclass
@@ -59,46 +67,90 @@ class NamespaceDump:
 class Capture:
     """All that was read; ``holders`` is bytes of iter/task_file, or what /proc gave.
 
-    ``unreadable`` says whose descriptors could not be read, where some could not.
+    ``at_ns`` is when it began by the wall clock, ``steady_ns`` by one that nobody sets: how far
+    apart two captures are is a difference of the latter.  ``unreadable`` says whose descriptors
+    could not be read, where some could not.
     """
 
     at_ns: int
+    steady_ns: int
     namespaces: list[NamespaceDump]
-    holders: bytes | bytearray | memoryview | proc.Holders | None
+    holders: Buffer | proc.Holders | None
     source: str
     notes: list[str]
     unreadable: str = ""
 
 
-def choose(source: Choice) -> Choice:
-    """The cheaper way for a host of this size, unless one is forced."""
+class Iterators(Protocol):
+    """The BPF programs while they are loaded."""
+
+    def read_tcp(self) -> Buffer:
+        """The records of every TCP socket in the thread's network namespace."""
+
+    def read_udp(self) -> Buffer:
+        """The records of every UDP socket there."""
+
+    def read_holders(self) -> Buffer:
+        """The records of who holds which socket, of the whole host."""
+
+
+class Kernel(NamedTuple):
+    """What is asked of Linux; whoever has bytes of another origin puts them in its place."""
+
+    load: Callable[[], AbstractContextManager[Iterators]] = SocketIterators
+    dump: Callable[[int], sockdiag.Dump] = sockdiag.dump
+    holders: Callable[[], proc.Holders] = proc.holders
+    protocols: Callable[[], dict[str, int]] = proc.protocols
+    open_files: Callable[[], int] = proc.open_files
+    socket_counts: Callable[[], dict[str, int]] = proc.socket_counts
+    current: Callable[[], Namespace] = namespaces.current
+    find: Callable[[str], Namespace] = namespaces.find
+    every: Callable[[], tuple[list[Namespace], list[str]]] = namespaces.every
+    entered: Callable[[Namespace], AbstractContextManager[None]] = namespaces.entered
+    interfaces: Callable[[], dict[int, str]] = namespaces.interface_names
+    steady_ns: Callable[[], int] = time.monotonic_ns
+    sleep: Callable[[float], None] = time.sleep
+
+
+LINUX = Kernel()
+
+
+def choose(source: Choice, kernel: Kernel = LINUX) -> Choice:
+    """The cheaper way for a host of this size, unless one is forced.  Raises UsageError for none."""
+    if source not in get_args(Choice):
+        raise UsageError(f"no way of reading is called {source!r}; there are {', '.join(get_args(Choice))}")
     if source != "auto":
         return source
-    crowded = proc.open_files() >= WORTH_BPF or sum(proc.socket_counts().values()) >= WORTH_BPF
+    crowded = kernel.open_files() >= WORTH_BPF or sum(kernel.socket_counts().values()) >= WORTH_BPF
     return "bpf" if crowded else "netlink"
 
 
-class Pending:
-    """A capture under way in a thread."""
+class Beside(Generic[T]):
+    """A call under way in a thread, from when it is made."""
 
-    def __init__(self, take: Callable[[], Capture]) -> None:
-        self._take = take
-        self._outcome: Capture | BaseException | None = None
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._given: list[T] = []
+        self._error: BaseException | None = None
         self._thread = Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            self._outcome = self._take()
+            self._given.append(self._call())
         except BaseException as error:  # raised again where result() is called
-            self._outcome = error
+            self._error = error
 
-    def result(self) -> Capture:
-        """The capture; raises here what went wrong in the thread."""
+    def result(self) -> T:
+        """What the call gave; raises here what went wrong in the thread.  An interrupt ends the wait."""
         self._thread.join()
-        if not isinstance(self._outcome, Capture):
-            raise self._outcome or RuntimeError("the capture gave nothing")
-        return self._outcome
+        if self._error is not None:
+            raise self._error
+        return self._given[0]
+
+
+#: A capture under way.
+Pending = Beside[Capture]
 
 
 class Reader:
@@ -106,28 +158,38 @@ class Reader:
 
     ``netns`` is a name, a process id, ``all`` or None for the current namespace; ``source``
     forces a way of reading, and ``answer_by`` names the one that can answer in full.  Making one
-    raises UsageError for an unknown namespace; reading raises NotSupported when the forced way
-    is not to be had, FleutanError when none of the namespaces could be read.
+    raises UsageError for an unknown namespace or source; reading raises NotSupported when the
+    forced way is not to be had, Gone when the namespace vanished, FleutanError when none of
+    several could be read.
     """
 
     def __init__(
-        self, netns: str | None = None, source: Choice = "auto", answer_by: Choice = "auto", owners: bool = True
+        self,
+        netns: str | None = None,
+        source: Choice = "auto",
+        answer_by: Choice = "auto",
+        owners: bool = True,
+        kernel: Kernel = LINUX,
     ) -> None:
-        self._netns = netns
-        self._spaces = chosen_namespaces(netns)
+        self.way = choose(source, kernel)
         self._source = source
+        self._kernel = kernel
         self._owners = owners
-        self.way = choose(source)
-        self.answer_by(answer_by)
+        self._space = None if netns == "all" else kernel.current() if netns is None else kernel.find(netns)
         self._why: list[str] = []
-        self._iterators: SocketIterators | None = None
+        self._iterators: Iterators | None = None
         self._stack = ExitStack()
+        self._lock = Lock()
+        self._readers = 0
+        self._left = False
+        self.answer_by(answer_by)
 
     def __enter__(self) -> Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        with self._reading():
+            self._left = True
 
     def begin(self) -> Pending:
         """Starts to read in a thread, and returns at once."""
@@ -135,26 +197,23 @@ class Reader:
 
     def take(self) -> Capture:
         """Reads the sockets of every namespace and who holds them."""
-        if self._netns == "all":
-            self._spaces = chosen_namespaces("all")
-        which, unreadable = self._spaces
-        notes = [*unreadable, *self._loaded()]
-        holding = _Holding(self._iterators, notes) if self._owners else None
-        at_ns = time.time_ns()
-        failures: list[str] = []
-        dumps = [dump for one in which for dump in _read_namespace(one, self._iterators, notes, failures)]
-        holders = holding.result() if holding else None
-        if not dumps:
-            raise FleutanError("; ".join(failures) or "no network namespace could be read")
-        notes += failures
-        source = "iter/tcp, iter/udp" if self._iterators else "sock_diag"
-        if holding is None:
-            return Capture(at_ns, dumps, None, source, notes)
-        return Capture(at_ns, dumps, holders, f"{source}; owners: {holding.source}", notes, holding.unreadable)
+        with self._reading():
+            spaces, notes = ([self._space], []) if self._space else self._kernel.every()
+            notes = [*notes]
+            iterators = self._loaded()
+            holding = Beside(partial(self._read_holders, iterators)) if iterators and self._owners else None
+            at_ns, steady_ns = time.time_ns(), self._kernel.steady_ns()
+            dumps = self._sockets(spaces, notes)
+            held = self._held(holding, notes) if self._owners else _Held(None)
+        used = (_SOURCES.get((dump.reader, dump.protocol), "sock_diag") for space in dumps for dump in space.dumps)
+        source = ", ".join(dict.fromkeys(used)) + (f"; owners: {held.source}" if held.source else "")
+        notes = list(dict.fromkeys([*self._why, *notes]))
+        return Capture(at_ns, steady_ns, dumps, held.found, source, notes, held.unreadable)
 
     def take_after(self, before: Capture, seconds: float) -> Capture:
         """Reads again, so many seconds after an earlier capture began."""
-        time.sleep(max(0.0, before.at_ns / 1e9 + seconds - time.time()))
+        past = (self._kernel.steady_ns() - before.steady_ns) / 1e9
+        self._kernel.sleep(max(0.0, seconds - past))
         return self.take()
 
     def answer_by(self, way: Choice) -> bool:
@@ -164,97 +223,109 @@ class Reader:
         self.way = way
         return True
 
-    def _loaded(self) -> list[str]:
-        """Loads the programs where they are wanted; notes why that failed."""
-        if self.way == "netlink":
-            self._iterators = None
-        elif self._iterators is None:
-            try:
-                self._iterators = self._stack.enter_context(SocketIterators())
-            except NotSupported as error:
-                if self._source == "bpf":
-                    raise
-                self.way = "netlink"
-                self._why = [f"read through sock_diag, without CPUs and queues: {error}"]
-        return self._why
-
-
-def chosen_namespaces(netns: str | None) -> tuple[list[Namespace], list[str]]:
-    """The namespaces that a spelling means, and notes on those that cannot be read."""
-    if netns is None:
-        return [namespaces.current()], []
-    if netns == "all":
-        return namespaces.every()
-    return [namespaces.find(netns)], []
-
-
-class _Holding:
-    """Reads who holds which socket: beside the sockets where BPF does it."""
-
-    def __init__(self, iterators: SocketIterators | None, notes: list[str]) -> None:
-        self.source = "iter/task_file" if iterators else "/proc/*/fd"
-        self.unreadable = ""
-        self._notes = notes
-        self._found: bytes | bytearray | memoryview | proc.Holders | None = None
-        self._thread = Thread(target=self._read, args=(iterators,), daemon=True) if iterators else None
-        if self._thread:
-            self._thread.start()
-
-    def _read(self, iterators: SocketIterators) -> None:
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Programs through which a thread still reads stay loaded until it is done, also when the Reader is left."""
+        with self._lock:
+            self._readers += 1
         try:
-            self._found = iterators.read_holders()
-        except (OSError, FleutanError) as error:
-            self.source = "/proc/*/fd"
-            self._notes.append(f"iter/task_file failed: {error}")
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+                if self._left and not self._readers:
+                    self._stack.close()
 
-    def _walk(self) -> proc.Holders:
-        found = proc.holders()
-        if found.unreadable or found.hidden:
-            self.source += ", own processes only" if os.geteuid() else f", without {found.unreadable} processes"
-            self.unreadable = "other users' processes" if found.hidden else f"{found.unreadable} processes"
+    def _loaded(self) -> Iterators | None:
+        """The programs, loaded where they are wanted."""
+        with self._lock:
+            if self.way == "netlink":
+                self._iterators = None
+            elif self._iterators is None:
+                try:
+                    self._iterators = self._stack.enter_context(self._kernel.load())
+                except NotSupported as error:
+                    self._do_without(error)
+            return self._iterators
+
+    def _do_without(self, error: FleutanError) -> None:
+        """Reads through sock_diag from now on, and says why, unless BPF is forced."""
+        if self._source == "bpf":
+            raise error
+        self.way = "netlink"
+        self._iterators = None
+        self._why = [f"read through sock_diag, without CPUs and queues: {error}"]
+
+    def _sockets(self, spaces: Sequence[Namespace], notes: list[str]) -> list[NamespaceDump]:
+        found: list[NamespaceDump] = []
+        failures: list[FleutanError] = []
+        for space in spaces:
+            try:
+                with self._kernel.entered(space):
+                    found.append(NamespaceDump(space, self._kernel.interfaces(), self._dumps(notes)))
+            except FleutanError as error:
+                failures.append(error)
+        if failures and not found:
+            raise failures[0] if len(spaces) == 1 else FleutanError("; ".join(_folded(failures)))
+        notes += _folded(failures)
         return found
 
-    def result(self) -> bytes | bytearray | memoryview | proc.Holders:
-        """What was found; walks /proc where the iterator is not there or failed."""
-        if self._thread:
-            self._thread.join()
-        return self._walk() if self._found is None else self._found
+    def _dumps(self, notes: list[str]) -> list[Dump]:
+        """The sockets of the calling thread's network namespace."""
+        dumps = self._by_bpf()
+        counts = self._kernel.protocols()
+        others = [protocol for protocol, names in BY_NETLINK_ONLY.items() if any(counts.get(name) for name in names)]
+        for protocol in (*(() if dumps else (TCP, UDP)), *others):
+            try:
+                answer = self._kernel.dump(protocol)
+            except NotSupported as error:
+                if protocol == TCP:
+                    raise
+                notes.append(str(error))
+                continue
+            if answer.interrupted:
+                notes.append(_INTERRUPTED)
+            dumps.append(Dump(protocol, "netlink", answer.data))
+        return dumps
 
-
-def _read_namespace(
-    namespace: Namespace, iterators: SocketIterators | None, notes: list[str], failures: list[str]
-) -> Iterator[NamespaceDump]:
-    try:
-        with namespaces.entered(namespace):
-            found = NamespaceDump(namespace, namespaces.interface_names())
-            found.dumps.extend(_dumps(iterators, notes))
-            yield found
-    except (Gone, NotSupported) as error:
-        failures.append(str(error))
-
-
-def _dumps(iterators: SocketIterators | None, notes: list[str]) -> Iterator[Dump]:
-    if iterators is not None:
-        yield Dump(TCP, "bpf", iterators.read_tcp())
-        yield Dump(UDP, "bpf", iterators.read_udp())
-    else:
-        yield from _by_netlink((TCP, UDP), notes)
-    counts = proc.protocols()
-    others = [protocol for protocol, names in BY_NETLINK_ONLY.items() if any(counts.get(name) for name in names)]
-    yield from _by_netlink(others, notes)
-
-
-def _by_netlink(protocols: Iterable[int], notes: list[str]) -> Iterator[Dump]:
-    for protocol in protocols:
+    def _by_bpf(self) -> list[Dump]:
+        if self._iterators is None:
+            return []
         try:
-            answer = sockdiag.dump(protocol)
-        except NotSupported as error:
-            if protocol == TCP:
-                raise
-            notes.append(str(error))
-            continue
-        if answer.interrupted:
-            notes.append(
-                "the socket table changed while it was read, again and again: some rows may be missing or double"
-            )
-        yield Dump(protocol, "netlink", answer.data)
+            return [Dump(TCP, "bpf", self._iterators.read_tcp()), Dump(UDP, "bpf", self._iterators.read_udp())]
+        except FleutanError as error:
+            self._do_without(error)
+            return []
+
+    def _read_holders(self, iterators: Iterators) -> Buffer:
+        with self._reading():
+            return iterators.read_holders()
+
+    def _held(self, holding: Beside[Buffer] | None, notes: list[str]) -> _Held:
+        """Who holds which socket; from /proc where the iterator is not there or failed."""
+        if holding is not None:
+            try:
+                return _Held(holding.result(), "iter/task_file")
+            except FleutanError as error:
+                notes.append(f"owners read from /proc: {error}")
+        found = self._kernel.holders()
+        if not (found.unreadable or found.hidden):
+            return _Held(found, "/proc/*/fd")
+        lacking = "own processes only" if os.geteuid() else f"without {found.unreadable} processes"
+        unreadable = "other users' processes" if found.hidden else f"{found.unreadable} processes"
+        return _Held(found, f"/proc/*/fd, {lacking}", unreadable)
+
+
+class _Held(NamedTuple):
+    """Who holds which socket: what was found, where, and whose descriptors stayed hidden."""
+
+    found: Buffer | proc.Holders | None
+    source: str = ""
+    unreadable: str = ""
+
+
+def _folded(failures: Sequence[FleutanError]) -> list[str]:
+    """A line for each of a few failures, and one for the rest."""
+    rest = len(failures) - _FAILURES_TOLD
+    more = [f"{rest} more network namespaces could not be read"] if rest > 0 else []
+    return [*map(str, failures[:_FAILURES_TOLD]), *more]

@@ -7,57 +7,79 @@ Only text for eyes; machine-readable output keeps the plain numbers and is made 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from fleutan.address import distinct
+from fleutan.column import Column
 from fleutan.fields import Field, require
 from fleutan.table import Table
 from fleutan.views import ENDS
 
+if TYPE_CHECKING:
+    from fleutan.analysis.groups import Heading
+
 UNKNOWN = "-"
-_STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_COUNTS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
+_TIMES = ((8.64e10, "d"), (3.6e9, "h"), (6e7, "min"), (1e6, "s"), (1e3, "ms"), (1, "us"))
+#: What rounds to a thousand of a unit is one of the next.
+_NEARLY = 0.9995
+#: The state that nearly every flow is in, as ss(8) writes it; a filter takes this word too.
+_SHORT = {"established": "estab"}
 
 
 def three_digits(value: float) -> str:
     """``value`` with three significant digits, and no more digits than an integer needs."""
-    if value >= 100 or value == int(value):
+    if value >= 99.95 or value == int(value):
         return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
+
+
+def _scaled(value: float, steps: Sequence[tuple[float, str]], unit: str = "") -> str:
+    """In the largest unit that leaves no leading zero; nothing is 0 in every unit."""
+    if not value:
+        return "0"
+    size, name = next((step for step in steps if value >= step[0] * _NEARLY), steps[-1])
+    return three_digits(value / size) + name + unit
 
 
 def time_us(value: float) -> str:
-    """Microseconds as us, ms or s."""
-    if value < 1000:
-        return f"{three_digits(value)}us"
-    return f"{three_digits(value / 1e3)}ms" if value < 1e6 else f"{three_digits(value / 1e6)}s"
+    """Microseconds as us, ms, s, min, h or d."""
+    return _scaled(value, _TIMES)
 
 
 def time_ms(value: float) -> str:
-    """Milliseconds as ms or s."""
-    return time_us(value * 1e3)
+    """Milliseconds as ms, s, min, h or d."""
+    return _scaled(value * 1e3, _TIMES)
 
 
 def count(value: float) -> str:
-    """A number in decimal steps: 999, 1.5k, 20M."""
-    for step, sign in _STEPS:
-        if value >= step:
-            return three_digits(value / step) + sign
-    return three_digits(value)
+    """A number in decimal steps: 999, 1.50k, 20M."""
+    return _scaled(value, _COUNTS)
 
 
 def size(value: float) -> str:
-    """Bytes: 999B, 1.5kB."""
-    return count(value) + "B"
+    """Bytes: 999B, 1.50kB."""
+    return _scaled(value, _COUNTS, "B")
 
 
 def rate(value: float) -> str:
     """Bits a second: 20Mbps."""
-    return count(value) + "bps"
+    return _scaled(value, _COUNTS, "bps")
 
 
 def share(value: float) -> str:
-    """A share of one as per cent."""
-    return f"{three_digits(value * 100)}%"
+    """A share of one as per cent; what is not nothing does not read as nothing."""
+    if 0 < value < 0.00005:
+        return "<0.01%"
+    return f"{three_digits(value * 100)}%" if value else "0"
+
+
+def truth(value: bool) -> str:  # noqa: FBT001
+    """Yes or no."""
+    return "yes" if value else "no"
 
 
 def clock(at_ns: int, utc: bool = False) -> str:
@@ -66,13 +88,6 @@ def clock(at_ns: int, utc: bool = False) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", moment) + (" UTC" if utc else time.strftime(" %Z", moment))
 
 
-_BY_KEY: tuple[tuple[str, Callable[[float], str]], ...] = (
-    ("_us", time_us),
-    ("_ms", time_ms),
-    ("_bps", rate),
-    ("bytes_", size),
-    ("_share", share),
-)
 _BY_UNIT: dict[str, Callable[[float], str]] = {
     "us": time_us,
     "ms": time_ms,
@@ -90,6 +105,8 @@ def spelling(field: Field) -> Callable[[Any], str]:
         return share if field.name.endswith("_share") else three_digits
     if field.type == "ints":
         return lambda value: ",".join(map(str, value))
+    if field.type == "bool":
+        return truth
     return _BY_UNIT.get(field.unit, str)
 
 
@@ -108,24 +125,45 @@ def cells(table: Table, name: str, names: Names | None = None) -> list[str]:
     column = table.column(name)
     write = spelling(require(name))
     if column.words is not None:
-        words = [*(printable(write(word)) for word in column.words), UNKNOWN]
+        words = [*(_word(name, write(word)) for word in column.words), UNKNOWN]
         return [words[code] for code in column.values.tolist()]
-    return [UNKNOWN if value is None else write(value) for value in column.objects()]
+    if column.values.ndim == 2:
+        return [UNKNOWN if value is None else value for value in column.objects()]
+    return _spelled(column, write)
+
+
+def _spelled(column: Column, write: Callable[[Any], str]) -> list[str]:
+    """Each distinct figure is spelled once: of a crowd most are alike."""
+    distinct, codes = np.unique(column.values, return_inverse=True)
+    words = [*map(write, distinct.tolist()), UNKNOWN]
+    return [words[code] for code in np.where(column.mask(), codes, -1).tolist()]
 
 
 def ends(table: Table, address: str, port: str, names: Names | None = None) -> list[str]:
     """``address#port`` of every row; a wildcard port is ``*``."""
-    hosts, ports = table.column(address).objects(), table.column(port).objects()
+    known, codes = distinct(table.column(address).values)
+    ports = table.column(port).values.tolist()
     if names is None:
-        return [f"{host or UNKNOWN}#{number or '*'}" for host, number in zip(hosts, ports, strict=True)]
+        return [f"{known[code]}#{number or '*'}" for code, number in zip(codes.tolist(), ports, strict=True)]
+    hosts = host_names(known, names)
     protos = table.column("proto").objects()
-    for host in set(hosts):
-        names.host(host)
-    names.wait()
     return [
-        f"{printable(names.host(host) or host)}#{names.port(number, proto) or number if number else '*'}"
-        for host, number, proto in zip(hosts, ports, protos, strict=True)
+        f"{hosts[code]}#{names.port(number, proto) or number if number else '*'}"
+        for code, number, proto in zip(codes.tolist(), ports, protos, strict=True)
     ]
+
+
+def host_names(addresses: Iterable[str], names: Names) -> list[str]:
+    """The name of each address where it comes soon, else the address."""
+    addresses = list(addresses)
+    for address in addresses:
+        names.host(address)
+    names.wait()
+    return [printable(names.host(address) or address) for address in addresses]
+
+
+def _word(name: str, text: str) -> str:
+    return _SHORT.get(text, text) if name == "state" else printable(text)
 
 
 def printable(text: str) -> str:
@@ -135,9 +173,13 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
-def measure(key: str) -> Callable[[Any], str]:
-    """How a figure of a group is written, by the unit in its key (``rtt_us_p50``, ``bytes_sent``)."""
-    for part, write in _BY_KEY:
-        if part in key:
-            return write
-    return count
+def of_group(heading: Heading) -> Callable[[Any], str]:
+    """How a figure of a group is written, and what its keys are."""
+    if heading.key == "flows":
+        return lambda value: f"{value:,}"
+    if heading.key.endswith("_share"):
+        return share
+    if heading.type == "bool":
+        return truth
+    write = _BY_UNIT.get(heading.unit, str)
+    return lambda value: _word(heading.key, write(value))

@@ -7,40 +7,49 @@ widget measures every cell again and takes minutes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 GAP = 2
 ELLIPSIS = "…"
 
 
-@dataclass(slots=True)
-class Strip:
-    """One column: ``floor`` is the least width it may be cut to (None: never cut)."""
+class Strip(NamedTuple):
+    """One column.
+
+    ``floor`` is the least width that it may be cut to (None: never cut).  A cell that is cut
+    keeps what begins with the last ``tail`` in it: the port of an address, the id behind a name.
+    Where not all columns fit, that with the greatest ``spare`` goes first, of equals the last.
+    """
 
     title: str
     cells: list[str]
     right: bool = False
     floor: int | None = None
-    cut_middle: bool = False
+    tail: str = ""
+    spare: int = 0
 
 
 def cell_width(text: str) -> int:
-    """Columns that the text takes on a terminal."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
+    """Columns that the text takes on a terminal (Unicode Standard Annex 11)."""
+    return len(text) if text.isascii() else sum(map(_sign_width, text))
 
-    return cell_len(text)
+
+def _sign_width(sign: str) -> int:
+    from unicodedata import category, east_asian_width
+
+    if category(sign) in ("Mn", "Me"):
+        return 0
+    return 2 if east_asian_width(sign) in "WF" else 1
 
 
 def fitted(strips: Sequence[Strip], width: int | None) -> list[tuple[Strip, int]]:
-    """The strips that fit, each with its width; the last ones go first.  None: any width."""
+    """The strips that fit, each with its width.  None: any width."""
     kept = [(strip, max(map(cell_width, {strip.title, *strip.cells}))) for strip in strips]
     if width is None:
         return kept
     while len(kept) > 1 and _least(kept) > width:
-        kept.pop()
+        del kept[max(range(len(kept)), key=lambda place: (kept[place][0].spare, place))]
     return _shrunk(kept, width)
 
 
@@ -50,31 +59,44 @@ def _least(kept: Sequence[tuple[Strip, int]]) -> int:
 
 
 def _shrunk(kept: list[tuple[Strip, int]], width: int) -> list[tuple[Strip, int]]:
+    """The widest loses a column until all fit; at last even one that may not be cut."""
     widths = [natural for _, natural in kept]
-    excess = sum(widths) + GAP * (len(kept) - 1) - width
-    while excess > 0:
-        loose = [
-            index for index, (strip, _) in enumerate(kept) if strip.floor is not None and widths[index] > strip.floor
-        ]
-        if not loose:
-            break
-        widths[max(loose, key=widths.__getitem__)] -= 1
-        excess -= 1
-    return [(strip, wide) for (strip, _), wide in zip(kept, widths, strict=True)]
+    floors = [natural if strip.floor is None else strip.floor for strip, natural in kept]
+    for _ in range(sum(widths) + GAP * (len(kept) - 1) - width):
+        loose = [index for index, floor in enumerate(floors) if widths[index] > floor]
+        widths[max(loose or range(len(kept)), key=widths.__getitem__)] -= 1
+    return [(strip, max(wide, 1)) for (strip, _), wide in zip(kept, widths, strict=True)]
 
 
-def cut(text: str, width: int, middle: bool = False) -> str:
-    """The text in at most ``width`` columns, what is left out shown by an ellipsis."""
+def cut(text: str, width: int, tail: str = "", ellipsis: str = ELLIPSIS) -> str:
+    """The text in at most ``width`` columns, what is left out shown by an ellipsis.
+
+    What begins with the last ``tail`` in the text stays where it leaves room for a few signs
+    before it.
+    """
     if cell_width(text) <= width:
         return text
-    if not text.isascii():
-        from rich.cells import set_cell_size
+    kept = text[text.rfind(tail) :] if tail and tail in text else ""
+    room = width - 1 - cell_width(kept)
+    if room < 2:
+        return _head(text, width - 1) + ellipsis
+    start = text[: len(text) - len(kept)]
+    if kept and start.isascii():  # the end of an address says as much as its start
+        kept = start[len(start) - room // 2 :] + kept
+        room -= room // 2
+    return _head(start, room) + ellipsis + kept
 
-        return set_cell_size(text, width - 1) + ELLIPSIS
-    if middle and width > 8:
-        tail = (width - 1) * 3 // 5
-        return text[: width - 1 - tail] + ELLIPSIS + text[-tail:]
-    return text[: width - 1] + ELLIPSIS
+
+def _head(text: str, width: int) -> str:
+    """As many of the first signs as fit."""
+    if text.isascii():
+        return text[: max(width, 0)]
+    taken = 0
+    for place, sign in enumerate(text):
+        taken += _sign_width(sign)
+        if taken > width:
+            return text[:place]
+    return text
 
 
 def pad(text: str, width: int, right: bool = False) -> str:
@@ -83,21 +105,34 @@ def pad(text: str, width: int, right: bool = False) -> str:
     return blank + text if right else text + blank
 
 
-def lines(strips: Sequence[Strip], width: int | None, heading: bool = True) -> Iterator[str]:
+def wrapped(parts: Iterable[str], width: int | None, gap: str = "  ") -> Iterator[str]:
+    """The parts side by side, in as many lines as they need; a part that is too wide alone is cut."""
+    line = ""
+    for part in parts:
+        if line and width is not None and cell_width(line + gap + part) > width:
+            yield line
+            line = ""
+        line = line + gap + part if line else part if width is None else cut(part, width)
+    if line:
+        yield line
+
+
+def lines(
+    strips: Sequence[Strip], width: int | None, heading: bool = True, ellipsis: str = ELLIPSIS
+) -> Iterator[str]:
     """The table's lines, without trailing blanks."""
     kept = fitted(strips, width)
     if heading:
-        yield _line([pad(strip.title, wide, strip.right) for strip, wide in kept])
-    columns = [_padded(strip, wide) for strip, wide in kept]
+        yield _line([pad(cut(strip.title, wide, "", ellipsis), wide, strip.right) for strip, wide in kept])
+    columns = [_padded(strip, wide, ellipsis) for strip, wide in kept]
     yield from map(_line, zip(*columns, strict=True))
 
 
-def _padded(strip: Strip, width: int) -> list[str]:
-    known: dict[str, str] = {}
-    for cell in strip.cells:
-        if cell not in known:
-            known[cell] = pad(cut(cell, width, strip.cut_middle), width, strip.right)
-    return [known[cell] for cell in strip.cells]
+def _padded(strip: Strip, width: int, ellipsis: str) -> list[str]:
+    if "".join(strip.cells).isascii():  # then str does it, ten times faster
+        cells = [cell if len(cell) <= width else cut(cell, width, strip.tail, ellipsis) for cell in strip.cells]
+        return [cell.rjust(width) for cell in cells] if strip.right else [cell.ljust(width) for cell in cells]
+    return [pad(cut(cell, width, strip.tail, ellipsis), width, strip.right) for cell in strip.cells]
 
 
 def _line(cells: Sequence[str]) -> str:
