@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BPF := src/fleutan/linux/bpf
 
-.PHONY: flows test check lint types imports docs-check bpf-check unit bpf golden bench docs setup setup-dev clean
+.PHONY: flows test check lint types imports docs-check unit bpf golden bench docs setup setup-dev clean
 
 flows: setup
 	@$(BIN)/fleutan flows

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every socket and its holders through BPF iterators: reading bytes, and bytes into Records.
 
-The records are those of bpf/sockets.bpf.c, whose layout stands here a second time.  Reading
-imports no numpy, so that it can run in a thread while the main thread imports it; parsing needs
-neither kernel nor privileges.  What a column means is not decided here.
+The records are those of bpf/sockets.bpf.c and its headers, whose layout stands here a second
+time.  Reading imports no numpy, so that it can run in a thread while the main thread imports it;
+parsing needs neither kernel nor privileges.  What a column means is not decided here.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import TYPE_CHECKING, Any
 
 from fleutan.errors import FleutanError
+from fleutan.linux.capabilities import LIBBPF
 from fleutan.linux.libbpf import BpfObject
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
 
 _OBJECT = os.path.join(os.path.dirname(__file__), "bpf", "sockets.bpf.o")
 
-#: The bits of ``known``, as in bpf/sockets.bpf.c; every record has what is marked ALWAYS.
+#: The bits of ``known``, as in bpf/socket_record.h; every record has what is marked ALWAYS.
 ALWAYS = -1
 UID, SOCKET, TCLASS, V6ONLY, CGROUP, CPU, RX_QUEUE, TX_QUEUE, DST = range(9)
 TCP, SEQUENCE, CONG, ULP, TOTAL_RTO, ACCECN = range(9, 15)
 #: Not a column.
 HIDDEN = -2
 
-#: struct socket_record.
+#: struct socket_record, bpf/socket_record.h.
 _SOCKET: Layout = (
     ("i8", ALWAYS, "idiag_cookie"),
     ("i8", CGROUP, "cgroup_id"),
@@ -60,7 +61,7 @@ _SOCKET: Layout = (
     ("u1", SOCKET, "shutdown"),
     ("V3", HIDDEN, "padding"),
 )
-#: struct tcp_record, which follows it for every TCP socket.
+#: struct tcp_record, bpf/tcp_info.h, which follows it for every TCP socket.
 _TCP: Layout = (
     ("i8", TCP, "tcpi_pacing_rate tcpi_max_pacing_rate tcpi_bytes_acked tcpi_bytes_received tcpi_delivery_rate"),
     ("i8", TCP, "tcpi_busy_time tcpi_rwnd_limited tcpi_sndbuf_limited tcpi_bytes_sent tcpi_bytes_retrans"),
@@ -81,7 +82,7 @@ _TCP: Layout = (
     ("S16", CONG, "cong"),
     ("S16", ULP, "ulp"),
 )
-#: struct holder_record.
+#: struct holder_record, bpf/sockets.bpf.c.
 _HOLDER: Layout = (("u4", ALWAYS, "pid fd inode"),)
 
 #: Room to read into at first; no memory stands behind it before it is used.
@@ -108,13 +109,15 @@ class SocketIterators:
     thread, holders in its PID namespace.  Several threads may read at the same time.
     """
 
-    def __init__(self, path: str = _OBJECT) -> None:
+    def __init__(self, path: str = _OBJECT, library: str = LIBBPF) -> None:
         self._path = path
+        self._library = library
 
     def __enter__(self) -> SocketIterators:
         with open(self._path, "rb") as file:
             elf = file.read()
-        self._programs = BpfObject("sockets", elf, constants=ticks_per_second().to_bytes(4, sys.byteorder))
+        ticks = ticks_per_second().to_bytes(4, sys.byteorder)
+        self._programs = BpfObject("sockets", elf, constants=ticks, library=self._library)
         self._programs.__enter__()
         return self
 

@@ -144,7 +144,7 @@ struct net_device {
 };
 
 struct dst_entry {
-	struct net_device *dev;
+	struct net_device *dev, *dev_rcu; /* two names of the same in 6.18, dev alone before */
 	unsigned long _metrics;
 };
 
