@@ -14,8 +14,9 @@ from collections.abc import Callable
 from fleutan.linux import iterators, proc, sockdiag
 from fleutan.sources import flows
 from fleutan.sources.capture import Reader
-from fleutan.views.flows import VIEW
 
+#: What `fleutan flows` shows of a flow.
+FIELDS = ("proc", "rtt", "bytes_sent", "bytes_received", "bytes_acked", "delivery_rate", "retrans")
 ROUNDS = 7
 
 
@@ -31,8 +32,8 @@ def main() -> None:
     with iterators.SocketIterators() as loaded, Reader(source="bpf") as by_bpf, Reader(source="netlink") as by_netlink:
         sides: dict[str, Callable[[], object]] = {
             "iter/tcp and iter/task_file alone": lambda: (loaded.read_tcp(), loaded.read_holders()),
-            "bpf: read and made a Table": lambda: flows.table(by_bpf.take(), VIEW.fields()),
-            "netlink and /proc: read and made a Table": lambda: flows.table(by_netlink.take(), VIEW.fields()),
+            "bpf: read and made a Table": lambda: flows.table(by_bpf.take(), FIELDS),
+            "netlink and /proc: read and made a Table": lambda: flows.table(by_netlink.take(), FIELDS),
             "sock_diag dump alone": lambda: sockdiag.dump(6),
             "/proc/*/fd walk alone": proc.holders,
         }

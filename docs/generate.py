@@ -14,10 +14,14 @@ from pathlib import Path
 import click
 
 from fleutan import __version__
-from fleutan.faces.cli import cli
+from fleutan.analysis.rules import THRESHOLDS
+from fleutan.faces.cli import CONTEXT, cli
 from fleutan.fields import FIELDS
 
 ROOT = Path(__file__).parent
+#: What the exit status says, as in faces/cli/__init__.py.
+EXITS = "0 success, 1 failure at run time, 2 wrong question, 130 interrupted, 141 the reader of the pipe has gone."
+LIMITS = "Set with --threshold NAME=VALUE of 'fleutan flows --limits'; these are the defaults."
 NOTE = "<!-- Made by docs/generate.py: change the program, then run `make docs`. -->"
 
 
@@ -28,10 +32,14 @@ def commands() -> Iterator[tuple[str, click.Command]]:
         yield f"fleutan {name}", command
 
 
+def context_of(name: str, command: click.Command) -> click.Context:
+    """The context in which the command says what it takes."""
+    return click.Context(command, info_name=name, **CONTEXT)
+
+
 def usage(name: str, command: click.Command) -> str:
     """``fleutan flows [OPTIONS] [FILTER]...``"""
-    context = click.Context(command, info_name=name)
-    return " ".join([name, *command.collect_usage_pieces(context)])
+    return " ".join([name, *command.collect_usage_pieces(context_of(name, command))])
 
 
 def help_text(command: click.Command) -> str:
@@ -41,19 +49,32 @@ def help_text(command: click.Command) -> str:
 
 def options(command: click.Command) -> list[tuple[str, str]]:
     """Each option as it is typed, and its help."""
-    context = click.Context(command, info_name="fleutan")
-    records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
-    return [record for record in records if record]
+    context = context_of("fleutan", command)
+    found = [parameter for parameter in command.get_params(context) if isinstance(parameter, click.Option)]
+    return [record for record in (option.get_help_record(context) for option in found) if record]
+
+
+def thresholds() -> list[tuple[str, str]]:
+    """Each threshold of --limits with its default, and its help."""
+    return [(f"{threshold.name}={threshold.default:g}", threshold.help) for threshold in THRESHOLDS]
 
 
 def commands_page() -> str:
     """The reference of all commands in Markdown."""
-    parts = [NOTE, "# Commands", "Exit status: 0 success, 1 failure at run time, 2 wrong question, 130 interrupted."]
+    parts = [NOTE, "# Commands", f"Exit status: {EXITS}"]
     for name, command in commands():
         parts += [f"## {name}", f"```\n{usage(name, command)}\n```", _markdown(help_text(command))]
-        rows = [f"| `{typed}` | {said} |".replace("||", "\\|\\|") for typed, said in options(command)]
+        rows = [f"| `{_cell(typed)}` | {_cell(said)} |" for typed, said in options(command)]
         parts.append("\n".join(["| Option | Meaning |", "|---|---|", *rows]))
+    rows = [f"| `{typed}` | {_cell(said)} |" for typed, said in thresholds()]
+    parts += ["## Thresholds of --limits", LIMITS]
+    parts.append("\n".join(["| Threshold and default | Meaning |", "|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    """In a table a bar ends the cell, in code too."""
+    return text.replace("|", "\\|")
 
 
 def _markdown(text: str) -> str:
@@ -94,7 +115,10 @@ def man_page() -> str:
         lines += [f".SH {name.upper()}", *_man_text(help_text(command))]
         for typed, said in options(command):
             lines += [".TP", f".B {_roff(typed)}", _roff(said)]
-    lines += [".SH EXIT STATUS", "0 success, 1 failure at run time, 2 wrong question, 130 interrupted."]
+    lines += [".SH THRESHOLDS OF \\-\\-LIMITS", _roff(LIMITS)]
+    for typed, said in thresholds():
+        lines += [".TP", f".B {_roff(typed)}", _roff(said)]
+    lines += [".SH EXIT STATUS", EXITS]
     return "\n".join(lines) + "\n"
 
 

@@ -47,6 +47,11 @@ def test_no_rows_and_no_columns() -> None:
     assert rows({}) == []
 
 
+def test_rows_can_be_numbered() -> None:
+    table = ArrowTable({"rtt": Column(np.array([7, 8]))}, row="row")
+    assert polars.DataFrame(table).rows(named=True) == [{"row": 0, "rtt_us": 7}, {"row": 1, "rtt_us": 8}]
+
+
 def test_each_stream_starts_anew() -> None:
     table = ArrowTable({"rtt": Column(np.array([1, 2]))})
     assert [polars.DataFrame(table).height for _ in range(2)] == [2, 2]

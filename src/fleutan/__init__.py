@@ -24,7 +24,7 @@ def flows(
     *,
     fields: Sequence[str] | None = None,
     states: Literal["connected", "listening", "all"] = "connected",
-    netns: str | None = None,
+    netns: str | int | None = None,
     source: Literal["auto", "netlink", "bpf"] = "auto",
     interval: float | None = None,
 ) -> Table:
@@ -38,15 +38,20 @@ def flows(
     Raises ``fleutan.errors.UsageError`` for a wrong question, ``NotSupported`` where the kernel
     or the privileges do not allow it, ``Gone`` when the namespace vanished.
 
+    >>> import fleutan
     >>> table = fleutan.flows("state established and sport >= 1024", fields=["pid", "comm", "rtt"])
     >>> table.sql("SELECT comm, count(*) AS flows FROM flows GROUP BY ALL").names
     ['comm', 'flows']
     """
+    from fleutan.errors import UsageError
     from fleutan.fields import require
     from fleutan.live import Question, ask
     from fleutan.views import flows as view
 
+    if isinstance(fields, str):
+        raise UsageError(f"fields are a list of names: [{fields!r}]")
     demanded = frozenset(require(name).name for name in fields or ())
     if fields is None:
         fields = (*view.MACHINE_FIELDS, *view.COMPUTED_FIELDS, *(view.INTERVAL_FIELDS if interval else ()))
-    return ask(Question(filter, fields=tuple(fields), demanded=demanded, states=states), netns, source, interval)
+    question = Question(filter, fields=tuple(fields), demanded=demanded, states=states)
+    return ask(question, None if netns is None else str(netns), source, interval)

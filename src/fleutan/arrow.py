@@ -22,16 +22,22 @@ _NUMBERS = {"int": na.int64, "float": na.float64}
 
 
 class ArrowTable:
-    """Offers the Arrow PyCapsule stream of some columns; every call gives a new stream."""
+    """Offers the Arrow PyCapsule stream of some columns; every call gives a new stream.
 
-    def __init__(self, columns: Mapping[str, Column]) -> None:
+    With ``row`` there is one more column of that name: the number of each row, from 0.
+    """
+
+    def __init__(self, columns: Mapping[str, Column], row: str | None = None) -> None:
+        rows = next((len(column) for column in columns.values()), 0)
         children: dict[str, Any] = {}
+        if row is not None:
+            children[row] = _number(na.int64(), np.arange(rows), None)
         for name, column in columns.items():
             field = require(name)
             children |= _arrays(field.key, field.type, column)
         self._array = na.c_array_from_buffers(
             na.struct({key: array.schema for key, array in children.items()}),
-            next((len(column) for column in columns.values()), 0),
+            rows,
             [None],
             children=list(children.values()),
         )

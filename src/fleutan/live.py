@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleutan.analysis.figures import is_word
+from fleutan.errors import UsageError
 from fleutan.fields import BY_NAME, require
 from fleutan.sources import flows
 from fleutan.sources.capture import Capture, Choice, Reader
@@ -60,6 +62,8 @@ class Asked:
 
     def __init__(self, question: Question) -> None:
         self.question = question
+        if question.states not in get_args(States):
+            raise UsageError(f"no states are called {question.states!r}; there are {', '.join(get_args(States))}")
         if question.thresholds:
             from fleutan.analysis.limits import check
 
@@ -74,13 +78,26 @@ class Asked:
         self._wanted = tuple(dict.fromkeys((*read, *needed, *_rated(self._named))))
         self.answer_by = _answer_by(question.demanded | asked)
 
+    def require_interval(self) -> None:
+        """Raises UsageError where one reading cannot decide the filter."""
+        if self._predicate is not None and (timed := sorted(_timed(self._predicate.fields))):
+            raise UsageError(
+                f"{timed[0]} is only known over an interval: say how many seconds (-i SECS, interval=SECS in Python)"
+            )
+
     def answer(self, capture: Capture, before: Capture | None = None) -> Table:
-        """The flows that the question means; with an earlier capture also what changed since."""
+        """The flows that the question means; with an earlier capture also what changed since.
+
+        Raises UsageError where the filter needs the earlier one, FilterError where only the
+        database finds that it cannot be evaluated.
+        """
         table = counted = self._table(capture)
-        if before is not None:
+        if before is None:
+            self.require_interval()
+        else:
             from fleutan.analysis import rates
 
-            interval = rates.compare(self._table(before), table)
+            interval = rates.compare(_retimed(self._table(before), before, capture), table)
             table, counted = interval.flows, interval.deltas
         rows = self._scope(table)
         if self._predicate is not None:
@@ -148,11 +165,26 @@ def _answer_by(demanded: frozenset[str]) -> Choice:
 
 def _rated(named: frozenset[str]) -> list[str]:
     """The counters behind the rates that are named."""
-    if not any(BY_NAME[name].source == "computed" for name in named):
+    if not _timed(named):
         return []
     from fleutan.analysis import rates
 
-    return [rate.counter for rate in rates.RATES] if named.intersection(rates.FIELDS) else []
+    return [rate.counter for rate in rates.RATES]
+
+
+def _timed(named: frozenset[str]) -> frozenset[str]:
+    """Those that say what happened between two readings."""
+    if not any(BY_NAME[name].source == "computed" for name in named):
+        return frozenset()
+    from fleutan.analysis import rates
+
+    return named.intersection(rates.FIELDS)
+
+
+def _retimed(table: Table, before: Capture, after: Capture) -> Table:
+    """The earlier table with its time on the later one's clock, which may have been set in between."""
+    at_ns = after.at_ns - (after.steady_ns - before.steady_ns)
+    return replace(table, reading=replace(table.reading, at_ns=at_ns))
 
 
 def host_name() -> str:
@@ -166,6 +198,10 @@ def ask(question: Question, netns: str | None = None, source: Choice = "auto", i
     Raises UsageError for a wrong question, NotSupported and Gone as ``Reader`` does.
     """
     asked = Asked(question)
+    if interval is None:
+        asked.require_interval()
+    elif not (isfinite(interval) and interval > 0):
+        raise UsageError(f"an interval of {interval} seconds: say a number above 0")
     with Reader(netns, source, asked.answer_by) as reader:
         first = reader.take()
         if interval is None:

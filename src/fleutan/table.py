@@ -104,12 +104,18 @@ class Table:
 
         return ArrowTable(self.columns)
 
-    def connect(self) -> DuckDBPyConnection:
-        """A DuckDB connection that sees this table by its kind, and the related ones by their names."""
+    def connect(self, row: str | None = None) -> DuckDBPyConnection:
+        """A DuckDB connection that sees this table by its kind, and the related ones by their names.
+
+        With ``row`` the table has one more column of that name, the number of each row: DuckDB
+        does not keep the order of the rows.
+        """
         import duckdb
 
+        from fleutan.arrow import ArrowTable
+
         connection = duckdb.connect(config={"enable_external_access": False})
-        connection.register(self.kind, self.arrow())
+        connection.register(self.kind, ArrowTable(self.columns, row))
         for name, table in self.related.items():
             connection.register(name, table.arrow())
         return connection

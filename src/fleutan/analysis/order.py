@@ -40,7 +40,13 @@ def ordered(table: Table, by: Sequence[str], top: int = 0) -> Table:
 def _keys(column: Column, descending: bool) -> list[NDArray[Any]]:
     """The keys of one column, the least significant first; the last one puts unknown values last."""
     unknown = ~column.mask()
-    return [*(-key if descending else key for key in _ranks(column)), unknown]
+    return [*(_reversed(key) if descending else key for key in _ranks(column)), unknown]
+
+
+def _reversed(key: NDArray[Any]) -> NDArray[Any]:
+    """Numbers in the opposite order; of integers the complement, since the least one has no negative."""
+    turned: NDArray[Any] = -key if key.dtype.kind == "f" else ~key
+    return turned
 
 
 def _ranks(column: Column) -> list[NDArray[Any]]:

@@ -21,10 +21,12 @@ def matching(table: Table, predicate: Predicate) -> NDArray[np.bool_]:
         return np.full(len(table), predicate.sql != "false")
     import duckdb
 
-    query = f"SELECT coalesce({predicate.sql}, false) AS keep FROM {table.kind}"
-    with table.select(sorted(predicate.fields)).connect() as connection:
+    query = f'SELECT "row" FROM {table.kind} WHERE {predicate.sql}'
+    with table.select(sorted(predicate.fields)).connect(row="row") as connection:
         try:
-            kept = connection.execute(query, predicate.parameters).fetchnumpy()["keep"]
+            rows = connection.execute(query, predicate.parameters).fetchnumpy()["row"]
         except duckdb.Error as error:
             raise FilterError(f"the filter cannot be evaluated: {str(error).splitlines()[0]}") from None
-    return np.asarray(kept, np.bool_)
+    kept = np.zeros(len(table), np.bool_)
+    kept[rows] = True
+    return kept

@@ -110,6 +110,7 @@ class Kernel(NamedTuple):
     interfaces: Callable[[], dict[int, str]] = namespaces.interface_names
     steady_ns: Callable[[], int] = time.monotonic_ns
     sleep: Callable[[float], None] = time.sleep
+    user: Callable[[], int] = os.geteuid
 
 
 LINUX = Kernel()
@@ -311,7 +312,7 @@ class Reader:
         found = self._kernel.holders()
         if not (found.unreadable or found.hidden):
             return _Held(found, "/proc/*/fd")
-        lacking = "own processes only" if os.geteuid() else f"without {found.unreadable} processes"
+        lacking = "own processes only" if self._kernel.user() else f"without {found.unreadable} processes"
         unreadable = "other users' processes" if found.hidden else f"{found.unreadable} processes"
         return _Held(found, f"/proc/*/fd, {lacking}", unreadable)
 

@@ -8,6 +8,7 @@ unknown.  How a word becomes a field stands in ``words``, how the bytes were rea
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,8 @@ from fleutan.sources.words import PROTOCOLS, RULES, Coded, Rule, both, unknown
 from fleutan.table import Reading, Table
 
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
-#: Words that fields made of several need.
-_WORDS = {"idiag_family", "idiag_src", "idiag_dst", "idiag_if", "dst_ifindex", "idiag_timer", "idiag_state"}
 #: include/net/tcp_states.h
 TCP_LISTEN = 10
 #: AF_INET (include/linux/socket.h).
@@ -41,7 +41,10 @@ def table(capture: Capture, wanted: Collection[str], host: str = "") -> Table:
     related table ``owners`` has a row for every process of every set of owners.
     """
     names = list(dict.fromkeys((*ALWAYS, *(("uid",) if "user" in wanted else ()), *wanted)))
-    words = frozenset(_WORDS | {RULES[name].word for name in names if name in RULES})
+    words = frozenset(
+        {RULES[name].word for name in names if name in RULES}
+        | {word for name in names if name in _CONTEXT for word in _CONTEXT[name].words}
+    )
     devices: dict[str, int] = {}
     notes = list(capture.notes)
     records = concatenate(
@@ -52,13 +55,14 @@ def table(capture: Capture, wanted: Collection[str], host: str = "") -> Table:
         "dev": Coded("device_code", {code: name for name, code in devices.items()}),
     }
     columns = {name: _column(records, name, rules.get(name)) for name in names}
-    for name, compute in _CONTEXT.items():
+    for name, context in _CONTEXT.items():
         if name in columns:
-            columns[name] = compute(records, columns)
+            columns[name] = context.column(records, columns)
     columns, owners = with_owners(columns, capture.holders, (*wanted, "owner"))
     if capture.unreadable and (unowned := _unowned(columns)):
+        told = "1 socket has" if unowned == 1 else f"{unowned} sockets have"
         notes.append(
-            f"{unowned} sockets have no known owner: what {capture.unreadable} hold may not be read "
+            f"{told} no known owner: what {capture.unreadable} hold may not be read "
             "('fleutan doctor' says what would allow it)"
         )
     return Table("flows", columns, _reading(capture, host, notes), {"owners": owners})
@@ -85,8 +89,9 @@ def _of_namespace(
         **records.values,
         "netns_code": np.full(records.rows, code, np.int64),
         "netns_inode": np.full(records.rows, dump.namespace.inode, np.int64),
-        "device_code": _device_codes(records, dump.interfaces, devices),
     }
+    if "idiag_if" in words:
+        values["device_code"] = _device_codes(records, dump.interfaces, devices)
     return Records(records.rows, values, records.known)
 
 
@@ -94,7 +99,7 @@ def _parse(dump: Dump, words: frozenset[str], notes: list[str]) -> Records:
     if dump.reader == "netlink":
         records, malformed = inetdiag.parse_counted(dump.data, dump.protocol, words)
         if malformed:
-            notes.append(f"{malformed} messages of the kernel about {PROTOCOLS[dump.protocol]} were malformed")
+            notes.append(f"malformed messages of the kernel about {PROTOCOLS[dump.protocol]}: {malformed}")
         return records
     parse = iterators.parse_tcp if dump.protocol == TCP else iterators.parse_udp
     return parse(dump.data, words)
@@ -141,22 +146,55 @@ def _family(_: Records, columns: Mapping[str, Column]) -> Column:
     return Column(np.where(four, 0, 1).astype(np.int32), None, ("ipv4", "ipv6"))
 
 
-def _timer_expires(records: Records, columns: Mapping[str, Column]) -> Column:
-    column = columns["timer_expires"]
-    if "idiag_timer" not in records.values:
-        return column
-    return Column(column.values, column.mask() & (records.values["idiag_timer"] != 0))
+def _where(name: str, word: str) -> Callable[[Records, Mapping[str, Column]], Column]:
+    """The column as it is, but unknown where another word is 0."""
+
+    def read(records: Records, columns: Mapping[str, Column]) -> Column:
+        if word not in records.values:
+            return columns[name]
+        return Column(columns[name].values, columns[name].mask() & (records.values[word] != 0))
+
+    return read
 
 
-def _service(_: Records, columns: Mapping[str, Column]) -> Column:
-    """The local port where a socket of this reading listens on it, else the remote one."""
-    proto, state = columns["proto"].values, columns["state"]
-    sport, dport = columns["sport"].values, columns["dport"].values
-    space = columns["netns"].values.astype(np.int64)
-    local = (space << 24) | (proto.astype(np.int64) << 16) | sport
-    listens = np.isin(state.values, [code for code, word in enumerate(state.words or ()) if word == "listen"])
-    serving = listens | (dport == 0)
-    return Column(np.where(np.isin(local, np.unique(local[serving])), sport, dport))
+def _service(records: Records, columns: Mapping[str, Column]) -> Column:
+    """The local port where a socket of this reading waits on it for others, else the remote one.
+
+    That socket listens, or is a datagram socket without a peer, in the same namespace, for the
+    same protocol, at the flow's own address or at any.  Raw sockets have no ports.
+    """
+    proto, sport, dport = (columns[name].values for name in ("proto", "sport", "dport"))
+    words = columns["proto"].words or ()
+    ported = proto != (words.index("raw") if "raw" in words else -2)
+    key = (columns["netns"].values.astype(np.int64) << 24) | (proto.astype(np.int64) << 16) | sport
+    only_six = records.values.get("v6only", np.zeros(records.rows, np.int64)) != 0
+    served = _served(key, columns["src"].values, (dport == 0) & ported, only_six)
+    return Column(np.where(served, sport, dport), ported)
+
+
+def _served(key: Ints, local: Ints, waits: Mask, only_six: Mask) -> Mask:
+    """At which local ends a socket waits; ``key`` is all of the end but its address."""
+    high, low = local.T
+    any_four, any_six = ((high == 0) & (low == unspecified) for unspecified in (address.MAPPED, 0))
+    takes_four = key[waits & (any_four | (any_six & ~only_six))]
+    served = np.where(address.is_ipv4(local), np.isin(key, takes_four), np.isin(key, key[waits & any_six]))
+    waits &= ~(any_four | any_six)
+    rest = np.flatnonzero(~served & np.isin(key, key[waits]))
+    ends = np.column_stack([key, local])
+    served[rest] = _are_among(ends[rest], ends[waits])
+    return served
+
+
+def _are_among(rows: Ints, others: Ints) -> Mask:
+    """Which rows of an ``(n, k)`` array are among those of an ``(m, k)`` one."""
+    found = np.full(len(rows), len(others) > 0)
+    code, codes = np.zeros(len(rows), np.int64), np.zeros(len(others), np.int64)
+    for column, other in zip(rows.T, others.T, strict=True):
+        words, places = np.unique(other, return_inverse=True)
+        at = np.searchsorted(words, column).clip(max=len(words) - 1)
+        found[found] = words[at[found]] == column[found]
+        code, codes = code * len(words) + at, codes * len(words) + places
+    return found & np.isin(code, codes)
 
 
 def _user(_: Records, columns: Mapping[str, Column]) -> Column:
@@ -166,12 +204,22 @@ def _user(_: Records, columns: Mapping[str, Column]) -> Column:
     return Coded("uid", known).read(uid.values, uid.known)
 
 
-#: Fields that take more than one word: field -> function of the records and the columns so far.
-_CONTEXT: dict[str, Callable[[Records, Mapping[str, Column]], Column]] = {
-    "src": _halves("idiag_src"),
-    "dst": _halves("idiag_dst"),
-    "family": _family,
-    "timer_expires": _timer_expires,
-    "service": _service,
-    "user": _user,
+class _Context(NamedTuple):
+    """The words that a field takes beside its rule's, and how it is made of the columns so far."""
+
+    words: tuple[str, ...]
+    column: Callable[[Records, Mapping[str, Column]], Column]
+
+
+#: Fields that take more than one word, in the order in which they are made.
+_CONTEXT = {
+    "dev": _Context(("idiag_if", "dst_ifindex"), lambda _, columns: columns["dev"]),
+    "src": _Context(("idiag_family", "idiag_src"), _halves("idiag_src")),
+    "dst": _Context(("idiag_family", "idiag_dst"), _halves("idiag_dst")),
+    "family": _Context((), _family),
+    "timer_expires": _Context(("idiag_timer",), _where("timer_expires", "idiag_timer")),
+    # Before the first sample the deviation is a constant (tcp_init_sock).
+    "rtt_var": _Context(("tcpi_rtt",), _where("rtt_var", "tcpi_rtt")),
+    "service": _Context(("v6only",), _service),
+    "user": _Context((), _user),
 }

@@ -245,7 +245,7 @@ RULES: dict[str, Rule] = {
     "mptcp_subflows": Whole("mptcpi_subflows"),
     "mptcp_token": Whole("mptcpi_token"),
 }
-#: Fields that only the BPF reader gives.
-BPF_ONLY = frozenset({"priority", "cpu", "rx_queue", "tx_queue", "snd_una", "snd_nxt", "rcv_nxt"})
+#: Fields that only the BPF reader gives; of the device sock_diag tells where a socket is bound to one.
+BPF_ONLY = frozenset({"dev", "priority", "cpu", "rx_queue", "tx_queue", "snd_una", "snd_nxt", "rcv_nxt"})
 #: Fields that only sock_diag gives: what a congestion control says of itself.
 NETLINK_ONLY = frozenset(name for name in RULES if name.startswith(("bbr_", "vegas_", "dctcp_")))

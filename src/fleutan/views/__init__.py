@@ -1,34 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The questions as values: which fields, in which order, under which title.
+"""The questions as values: which fields, what a narrow screen leaves out, what comes first.
 
 A view knows neither where its Table comes from nor how a face draws it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: Two fields that are shown as one: an end of the flow.
 ENDS = {"local": ("src", "sport"), "remote": ("dst", "dport")}
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One question: ``columns`` are what a text face shows, most important first.
+class View(NamedTuple):
+    """One question.
 
-    ``order`` is what to sort by, the most interesting first ('-' for descending);
-    ``tcp_only`` views leave out what has no round trips.
+    ``columns`` are what a text face shows, ``with_interval`` what it shows of two readings.
+    Where not all fit it leaves out the ``luxuries`` before it cuts anything, and of the
+    ``spare`` as many as it must, the first of them first.  ``order`` are the fields that decide
+    what is the most interesting (``ranking``); ``tcp_only`` views leave out what has no round
+    trips.
     """
 
     name: str
-    title: str
     columns: tuple[str, ...]
+    with_interval: tuple[str, ...]
+    luxuries: tuple[str, ...]
+    spare: tuple[str, ...]
     order: tuple[str, ...]
-    with_interval: tuple[str, ...] = ()
     tcp_only: bool = False
 
-    def fields(self, interval: bool = False) -> tuple[str, ...]:
-        """The catalogue fields behind the columns and the order."""
-        shown = self.with_interval if interval and self.with_interval else self.columns
-        ordered = tuple(name.lstrip("-") for name in self.order)
-        return tuple(dict.fromkeys(part for name in (*shown, *ordered) for part in ENDS.get(name, (name,))))
+    def shown(self, interval: bool) -> tuple[str, ...]:
+        """The columns that a text face shows."""
+        return self.with_interval if interval and self.with_interval else self.columns

@@ -3,35 +3,18 @@
 
 from fleutan.views import View
 
+_WHO = ("proc", "proto", "local", "remote")
+
 VIEW = View(
     name="flows",
-    title="flows",
-    columns=(
-        "proc",
-        "proto",
-        "local",
-        "remote",
-        "state",
-        "rtt",
-        "bytes_sent",
-        "bytes_received",
-        "delivery_rate",
-        "retrans",
-    ),
-    order=("-bytes_acked", "-bytes_received", "state"),
+    columns=(*_WHO, "state", "rtt", "bytes_sent", "bytes_received", "delivery_rate", "retrans"),
     with_interval=(
-        "proc",
-        "proto",
-        "local",
-        "remote",
-        "rtt",
-        "tx_rate",
-        "rx_rate",
-        "segs_out_rate",
-        "segs_in_rate",
-        "retrans_rate",
-        "change",
+        *(*_WHO, "change", "rtt"),
+        *("tx_rate", "rx_rate", "segs_out_rate", "segs_in_rate", "retrans_rate"),
     ),
+    luxuries=("segs_out_rate", "segs_in_rate", "retrans_rate", "retrans", "delivery_rate", "proto"),
+    spare=("bytes_received", "state", "local", "change", "bytes_sent", "rx_rate", "rtt", "tx_rate"),
+    order=("bytes_sent", "bytes_received"),
 )
 
 #: The fields of a flow in JSON and CSV unless others are asked for.

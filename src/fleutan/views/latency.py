@@ -5,8 +5,10 @@ from fleutan.views import View
 
 VIEW = View(
     name="latency",
-    title="round-trip time",
     columns=("rtt", "min_rtt", "rtt_var", "local", "remote", "proc"),
+    with_interval=(),
+    luxuries=(),
+    spare=("rtt_var", "local", "proc", "min_rtt"),
     order=("rtt",),
     tcp_only=True,
 )

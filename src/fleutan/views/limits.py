@@ -5,8 +5,10 @@ from fleutan.views import View
 
 VIEW = View(
     name="limits",
-    title="what limits each flow",
-    columns=("limit", "proc", "local", "remote", "rtt", "delivery_rate", "evidence", "hint"),
-    order=("limit", "-delivery_rate", "-bytes_acked"),
+    columns=("limit", "proc", "local", "remote", "rtt", "delivery_rate"),
+    with_interval=("limit", "proc", "local", "remote", "rtt", "tx_rate", "rx_rate"),
+    luxuries=(),
+    spare=("rx_rate", "local", "rtt", "delivery_rate", "tx_rate"),
+    order=("limit", "delivery_rate"),
     tcp_only=True,
 )

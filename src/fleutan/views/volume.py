@@ -5,18 +5,15 @@ from fleutan.views import View
 
 VIEW = View(
     name="volume",
-    title="volume",
-    columns=("proc", "local", "remote", "cwnd_bytes", "bdp", "bytes_sent", "bytes_received", "segs_out", "segs_in"),
-    order=("-bytes_sent", "-bytes_received"),
-    with_interval=(
-        "proc",
-        "local",
-        "remote",
-        "cwnd_bytes",
-        "bdp",
-        "tx_rate",
-        "rx_rate",
-        "segs_out_rate",
-        "segs_in_rate",
+    columns=("bytes_sent", "bytes_received", "segs_out", "segs_in", "local", "remote", "proc"),
+    with_interval=("tx_rate", "rx_rate", "segs_out_rate", "segs_in_rate", "local", "remote", "proc"),
+    luxuries=("local",),
+    spare=(
+        *("cwnd_rate", "segs_in", "segs_out", "segs_in_rate", "segs_out_rate", "bdp"),
+        *("proc", "bytes_received", "rx_rate"),
     ),
+    order=("bytes_sent", "bytes_received"),
 )
+
+#: What the window and the path would carry: the first of them decides the order.
+PRODUCTS = ("cwnd_bytes", "bdp", "cwnd_rate", "local", "remote", "proc")

@@ -8,91 +8,114 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import NamedTuple
 
 import click
 
 from fleutan.faces.cli import figures
-from fleutan.faces.cli.answers import Answer, Plan
+from fleutan.faces.cli.answers import Pieces, Text, answer
 from fleutan.faces.cli.flows import Options
+from fleutan.faces.cli.plans import Plan, plan
 from fleutan.faces.cli.terminal import Screen, screen
 from fleutan.live import Asked
-from fleutan.sources.capture import Pending, Reader
-from fleutan.sources.names import Names, service_name
+from fleutan.sources.capture import Capture, Pending, Reader
 
 #: How long -r waits for names before it shows what it has.
 NAMES_SECONDS = 0.5
 #: Seconds between the rounds of --watch unless -i says.
 WATCH_SECONDS = 2.0
+#: Lines that are encoded and written together.
+LINES = 1000
+
+
+class Asking(NamedTuple):
+    """What stays the same from round to round."""
+
+    plan: Plan
+    asked: Asked
+    reader: Reader
+    names: figures.Names | None
+
+    def answer(self, here: Screen, capture: Capture, before: Capture | None, said: set[str]) -> Text | Pieces:
+        """The answer; notes that were not said before go to standard error, unless it shows them itself."""
+        table = self.asked.answer(capture, before)
+        if not (self.plan.options.watch and here.moves):
+            _say(note for note in table.reading.notes if note not in said)
+            said.update(table.reading.notes)
+        return answer(self.plan, table, here, self.names)
 
 
 def run(options: Options, reader: Reader, pending: Pending | None) -> None:
     """Answers the command line on standard output; notes go to standard error."""
-    plan = Plan.of(options)
-    asked = Asked(plan.question)
+    planned = plan(options)
+    asked = Asked(planned.question)
+    if not planned.timed:
+        asked.require_interval()
     if pending is not None and asked.answer_by != "auto":
         pending.result()
     first = reader.begin() if reader.answer_by(asked.answer_by) or pending is None else pending
-    here = screen(sys.stdout)
-    names = _names() if options.resolve else None
+    asking = Asking(planned, asked, reader, _names() if options.resolve else None)
     if options.watch or options.count:
-        _repeat(plan, asked, reader, first, here, names)
+        _repeat(asking, first)
         return
-    capture = first.result()
-    before = None
+    before, capture = None, first.result()
     if options.interval is not None:
         before, capture = capture, reader.take_after(capture, options.interval)
-    table = asked.answer(capture, before)
-    _say(table.reading.notes)
-    _write(plan.answer(table, here, names))
+    here = screen(sys.stdout)
+    write(asking.answer(here, capture, before, set()), here)
 
 
 def _names() -> figures.Names:
+    from fleutan.sources.names import Names, service_name
+
     hosts = Names()
     return figures.Names(hosts.get, service_name, lambda: hosts.wait(NAMES_SECONDS))
 
 
 def _say(notes: Iterable[str]) -> None:
     for note in dict.fromkeys(notes):
-        click.echo(f"fleutan: note: {note}", err=True)
+        click.echo(f"fleutan: note: {figures.printable(note)}", err=True)
 
 
-def _write(answer: Answer) -> None:
+def write(said: Text | Pieces, here: Screen) -> None:
+    """Writes an answer to standard output, at once to its end."""
     out = sys.stdout.buffer
-    for piece in answer.bytes():
+    for piece in said.pieces if isinstance(said, Pieces) else _encoded(said, here.encoding):
         out.write(piece)
     out.flush()
 
 
-def _repeat(
-    plan: Plan, asked: Asked, reader: Reader, first: Pending, here: Screen, names: figures.Names | None
-) -> None:
+def _encoded(text: Text, encoding: str) -> Iterator[bytes]:
+    lines = chain(text.body, text.foot)
+    while batch := list(islice(lines, LINES)):
+        yield "\n".join([*batch, ""]).encode(encoding, "replace")
+
+
+def _repeat(asking: Asking, first: Pending) -> None:
     """Round after round; on a terminal text stays in place, elsewhere rounds follow each other."""
-    answers = _rounds(plan, asked, reader, first, here, names)
-    if plan.options.form == "text" and here.width is not None and plan.options.watch:
+    options = asking.plan.options
+    rounds = _rounds(asking, first)
+    if options.watch and options.form == "text" and screen(sys.stdout).moves:
         from fleutan.faces.cli.watching import show
 
-        show(answers)
+        show(said for said, _ in rounds if isinstance(said, Text))
         return
-    for number, answer in enumerate(answers):
-        if number and plan.options.form == "text":
+    for number, (said, here) in enumerate(rounds):
+        if number and options.form == "text":
             click.echo()
-        _write(answer)
+        write(said, here)
 
 
-def _rounds(
-    plan: Plan, asked: Asked, reader: Reader, first: Pending, here: Screen, names: figures.Names | None
-) -> Iterator[Answer]:
-    options = plan.options
+def _rounds(asking: Asking, first: Pending) -> Iterator[tuple[Text | Pieces, Screen]]:
+    options = asking.plan.options
     seconds = options.interval or WATCH_SECONDS
     before = first.result()
     said: set[str] = set()
     left = options.count
     while left is None or left > 0:
-        capture = reader.take_after(before, seconds)
-        table = asked.answer(capture, before)
-        if here.width is None or not options.watch:
-            _say(note for note in table.reading.notes if note not in said)
-            said.update(table.reading.notes)
-        yield plan.answer(table, here, names)
+        capture = asking.reader.take_after(before, seconds)
+        here = screen(sys.stdout)
+        yield asking.answer(here, capture, before, said), here
         before = capture
         left = None if left is None else left - 1

@@ -26,8 +26,8 @@ _COUNTS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
 _TIMES = ((8.64e10, "d"), (3.6e9, "h"), (6e7, "min"), (1e6, "s"), (1e3, "ms"), (1, "us"))
 #: What rounds to a thousand of a unit is one of the next.
 _NEARLY = 0.9995
-#: The state that nearly every flow is in, as ss(8) writes it; a filter takes this word too.
-_SHORT = {"established": "estab"}
+#: Words that are shorter on screen.  A filter takes the state in this spelling of ss(8) too.
+_SHORT = {"state": {"established": "estab"}, "change": {"appeared": "new", "vanished": "gone"}}
 
 
 def three_digits(value: float) -> str:
@@ -77,7 +77,7 @@ def share(value: float) -> str:
     return f"{three_digits(value * 100)}%" if value else "0"
 
 
-def truth(value: bool) -> str:  # noqa: FBT001
+def truth(value: bool) -> str:
     """Yes or no."""
     return "yes" if value else "no"
 
@@ -163,7 +163,7 @@ def host_names(addresses: Iterable[str], names: Names) -> list[str]:
 
 
 def _word(name: str, text: str) -> str:
-    return _SHORT.get(text, text) if name == "state" else printable(text)
+    return _SHORT[name].get(text, text) if name in _SHORT else printable(text)
 
 
 def printable(text: str) -> str:

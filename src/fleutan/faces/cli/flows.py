@@ -6,19 +6,24 @@ How the answer is found is the business of ``live``, how it is drawn that of ``p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from fleutan.errors import UsageError
+from fleutan.faces.cli import completion
 
-SECTION = {"latency": "lat", "volume": "vol", "limits": "limits"}
+#: What --bins is unless it is set.
+BINS = "log"
+#: The longest interval, in seconds.
+DAY = 86_400
 
 
-@dataclass(frozen=True, slots=True)
 class Options:
     """The command line, word for word."""
+
+    def __init__(self, **words: Any) -> None:
+        self.__dict__.update(words)
 
     filter: tuple[str, ...]
     tcp: bool
@@ -50,8 +55,8 @@ class Options:
     form: str
 
 
-@click.command("flows")
-@click.argument("filter", nargs=-1)
+@click.command("flows", short_help="Show the flows of this host.")
+@click.argument("filter", nargs=-1, shell_complete=completion.words)
 @click.option("-t", "--tcp", is_flag=True, help="Only TCP (and MPTCP).")
 @click.option("-u", "--udp", is_flag=True, help="Only UDP (and UDP-Lite).")
 @click.option("-4", "ipv4", is_flag=True, help="Only IPv4, of IPv4-mapped sockets too.")
@@ -61,7 +66,12 @@ class Options:
 @click.option("-p", "--process", multiple=True, metavar="PID|NAME", help="Only of this process; may be repeated.")
 @click.option("-n", "resolve", flag_value=False, default=False, help="Addresses and ports as numbers (the default).")
 @click.option("-r", "--resolve", "resolve", flag_value=True, help="Names for addresses and ports where they come soon.")
-@click.option("-N", "--netns", metavar="NAME|PID|all", help="Another network namespace, or all of them.")
+@click.option(
+    *("-N", "--netns"),
+    metavar="NAME|PID|all",
+    shell_complete=completion.namespaces,
+    help="Another network namespace, or all of them.",
+)
 @click.option(
     "--source",
     type=click.Choice(["auto", "netlink", "bpf"]),
@@ -71,17 +81,45 @@ class Options:
 @click.option("--lat", is_flag=True, help="Latency: the distribution of round-trip times, and every flow by it.")
 @click.option("--vol", is_flag=True, help="Volume: bandwidth-delay products, bytes and segments each way.")
 @click.option("--limits", is_flag=True, help="Why each flow is no faster: a verdict, its evidence, a hint.")
-@click.option("-g", "--group", metavar="FIELD[,FIELD]", help="One row a group: peer, proc, user, unit, port, cong ...")
+@click.option(
+    *("-g", "--group"),
+    metavar="FIELD[,FIELD]",
+    shell_complete=completion.fields,
+    help="One row a group: peer, proc, user, unit, port, cong ...",
+)
 @click.option("--thresh", default="10,20,100", metavar="MS,MS,MS", show_default=True, help="Colour steps of --lat.")
 @click.option(
-    "--bins", default="log", metavar="KIND[:N]", show_default=True, help="Bins of --lat: log, quantile or linear."
+    "--bins",
+    default=BINS,
+    metavar="KIND[:N]",
+    show_default=True,
+    shell_complete=completion.bins,
+    help="Bins of --lat: log, quantile or linear.",
 )
-@click.option("--threshold", multiple=True, metavar="NAME=VALUE", help="Sets a threshold of --limits; see the manual.")
-@click.option("--fields", metavar="FIELD,...", help="These fields; 'all' for every one ('fleutan fields' lists them).")
-@click.option("--sort", metavar="FIELD[:asc|:desc]", help="Sort by a field; figures descend unless told.")
-@click.option("--top", type=click.IntRange(min=0), metavar="N", help="Only the first N; 0 for all.")
-@click.option("--all", "every", is_flag=True, help="Fold nothing, however many flows there are.")
-@click.option("-H", "--no-header", "header", flag_value=False, default=True, help="No heading.")
+@click.option(
+    "--threshold",
+    multiple=True,
+    metavar="NAME=VALUE",
+    shell_complete=completion.thresholds,
+    help="Sets a threshold of --limits; see the manual.",
+)
+@click.option(
+    "--fields",
+    metavar="FIELD,...",
+    shell_complete=completion.fields,
+    help="These fields; 'all' for every one ('fleutan fields' lists them).",
+)
+@click.option(
+    "--sort",
+    metavar="FIELD[:asc|:desc]",
+    shell_complete=completion.fields,
+    help="Sort by a field; figures descend unless told.",
+)
+@click.option(
+    "--top", type=click.IntRange(min=0), metavar="N", help="Only the first N (of --lat the slowest); 0 for all."
+)
+@click.option("--all", "every", is_flag=True, help="Fold nothing, however many there are.")
+@click.option("-H", "--no-header", "header", flag_value=False, default=True, help="No heading and no footer.")
 @click.option("--utc", is_flag=True, help="Times in UTC.")
 @click.option(
     "-i", "--interval", type=click.FloatRange(min=0.01), metavar="SECS", help="Two readings: rates in between."
@@ -127,3 +165,5 @@ def _check(options: Options) -> None:
         raise UsageError("-4 and -6 exclude each other: leave both out for all")
     if options.count and options.interval is None and not options.watch:
         raise UsageError("--count goes with -i or --watch")
+    if options.interval is not None and not options.interval <= DAY:
+        raise UsageError(f"-i {options.interval:g}: say seconds, {DAY} at most")

@@ -12,22 +12,28 @@ from typing import NamedTuple
 
 GAP = 2
 ELLIPSIS = "…"
+#: A column of this width is no burden to read when it is cut to it: an IPv4 address with its port.
+COMFORT = 21
 
 
 class Strip(NamedTuple):
     """One column.
 
-    ``floor`` is the least width that it may be cut to (None: never cut).  A cell that is cut
-    keeps what begins with the last ``tail`` in it: the port of an address, the id behind a name.
-    Where not all columns fit, that with the greatest ``spare`` goes first, of equals the last.
+    ``floor`` is the least width that it may be cut to (None: never cut); one that ``yields`` is
+    cut to it before any other is.  A cell that is cut keeps what begins with the last ``tail``
+    in it: the port of an address, the id behind a name.  Where not all columns fit, that with
+    the greatest ``spare`` goes first, of equals the last; a ``luxury`` goes rather than that
+    another is cut below COMFORT.
     """
 
     title: str
     cells: list[str]
     right: bool = False
     floor: int | None = None
+    yields: bool = False
     tail: str = ""
     spare: int = 0
+    luxury: bool = False
 
 
 def cell_width(text: str) -> int:
@@ -43,27 +49,45 @@ def _sign_width(sign: str) -> int:
     return 2 if east_asian_width(sign) in "WF" else 1
 
 
-def fitted(strips: Sequence[Strip], width: int | None) -> list[tuple[Strip, int]]:
+Kept = list[tuple[Strip, int]]
+
+
+def fitted(strips: Sequence[Strip], width: int | None) -> Kept:
     """The strips that fit, each with its width.  None: any width."""
     kept = [(strip, max(map(cell_width, {strip.title, *strip.cells}))) for strip in strips]
     if width is None:
         return kept
+    while any(strip.luxury for strip, _ in kept) and _least(kept, COMFORT) > width:
+        _leave_out([place for place, (strip, _) in enumerate(kept) if strip.luxury], kept)
     while len(kept) > 1 and _least(kept) > width:
-        del kept[max(range(len(kept)), key=lambda place: (kept[place][0].spare, place))]
+        _leave_out(range(len(kept)), kept)
     return _shrunk(kept, width)
 
 
-def _least(kept: Sequence[tuple[Strip, int]]) -> int:
-    floors = [natural if strip.floor is None else min(natural, strip.floor) for strip, natural in kept]
+def _leave_out(places: Sequence[int], kept: Kept) -> None:
+    del kept[max(places, key=lambda place: (kept[place][0].spare, place))]
+
+
+def _least(kept: Kept, comfort: int = 0) -> int:
+    """The width that the strips need at least."""
+    floors = [
+        natural if strip.floor is None else min(natural, max(strip.floor, comfort * (not strip.yields)))
+        for strip, natural in kept
+    ]
     return sum(floors) + GAP * (len(kept) - 1)
 
 
-def _shrunk(kept: list[tuple[Strip, int]], width: int) -> list[tuple[Strip, int]]:
-    """The widest loses a column until all fit; at last even one that may not be cut."""
+def _shrunk(kept: Kept, width: int) -> Kept:
+    """Those that yield lose what they can, then the widest, column by column; at last even what may not be cut."""
     widths = [natural for _, natural in kept]
-    floors = [natural if strip.floor is None else strip.floor for strip, natural in kept]
-    for _ in range(sum(widths) + GAP * (len(kept) - 1) - width):
-        loose = [index for index, floor in enumerate(floors) if widths[index] > floor]
+    floors = [natural if strip.floor is None else min(natural, strip.floor) for strip, natural in kept]
+    excess = sum(widths) + GAP * (len(kept) - 1) - width
+    for place, (strip, natural) in enumerate(kept):
+        if strip.yields and excess > 0:
+            widths[place] = max(natural - excess, floors[place])
+            excess -= natural - widths[place]
+    for _ in range(excess):
+        loose = [place for place, floor in enumerate(floors) if widths[place] > floor]
         widths[max(loose or range(len(kept)), key=widths.__getitem__)] -= 1
     return [(strip, max(wide, 1)) for (strip, _), wide in zip(kept, widths, strict=True)]
 
@@ -117,9 +141,7 @@ def wrapped(parts: Iterable[str], width: int | None, gap: str = "  ") -> Iterato
         yield line
 
 
-def lines(
-    strips: Sequence[Strip], width: int | None, heading: bool = True, ellipsis: str = ELLIPSIS
-) -> Iterator[str]:
+def lines(strips: Sequence[Strip], width: int | None, heading: bool = True, ellipsis: str = ELLIPSIS) -> Iterator[str]:
     """The table's lines, without trailing blanks."""
     kept = fitted(strips, width)
     if heading:
@@ -129,10 +151,14 @@ def lines(
 
 
 def _padded(strip: Strip, width: int, ellipsis: str) -> list[str]:
-    if "".join(strip.cells).isascii():  # then str does it, ten times faster
-        cells = [cell if len(cell) <= width else cut(cell, width, strip.tail, ellipsis) for cell in strip.cells]
-        return [cell.rjust(width) for cell in cells] if strip.right else [cell.ljust(width) for cell in cells]
-    return [pad(cut(cell, width, strip.tail, ellipsis), width, strip.right) for cell in strip.cells]
+    """Each distinct cell once: of a crowd most are alike."""
+    known = {}
+    for cell in set(strip.cells):
+        if len(cell) <= width and cell.isascii():  # then str does it, ten times faster
+            known[cell] = cell.rjust(width) if strip.right else cell.ljust(width)
+        else:
+            known[cell] = pad(cut(cell, width, strip.tail, ellipsis), width, strip.right)
+    return [known[cell] for cell in strip.cells]
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -26,11 +26,14 @@ WIDEST = 120
 class Screen(NamedTuple):
     """Where text goes.
 
-    ``width`` is None where nothing has to fit: in a pipe or a file.  ``blocks`` says that signs
-    beyond ASCII are understood, ``encoding`` how they are written.
+    ``width`` is None where nothing has to fit: in a pipe or a file.  ``moves`` says that what
+    stands there can be written over, ``height`` how many lines stand at once.  ``blocks`` says
+    that signs beyond ASCII are understood, ``encoding`` how they are written.
     """
 
     width: int | None = None
+    height: int = 24
+    moves: bool = False
     colour: bool = False
     blocks: bool = True
     encoding: str = "utf-8"
@@ -73,24 +76,29 @@ class Screen(NamedTuple):
 
 
 def screen(stream: TextIO, environ: Mapping[str, str] = os.environ) -> Screen:
-    """What ``stream`` is; NO_COLOR and TERM=dumb are honoured (https://no-color.org)."""
+    """What ``stream`` is; COLUMNS, LINES, NO_COLOR and TERM=dumb are honoured (https://no-color.org)."""
     terminal = stream.isatty()
     encoding = stream.encoding or "ascii"
-    colour = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-    width = _columns(stream, environ) if terminal else None
+    moves = terminal and environ.get("TERM") not in ("dumb", "", None)
     blocks = encoding.lower().startswith("utf") and _locale(environ) not in ("C", "POSIX")
-    return Screen(width, colour, blocks, encoding)
+    if not terminal:
+        return Screen(blocks=blocks, encoding=encoding)
+    columns, lines = _size(stream, environ)
+    return Screen(columns, lines, moves, moves and not environ.get("NO_COLOR"), blocks, encoding)
 
 
-def _columns(stream: TextIO, environ: Mapping[str, str]) -> int:
-    """COLUMNS where it is set, else what the terminal says, else 80."""
-    said = environ.get("COLUMNS", "")
-    if said.isdecimal() and int(said):
-        return int(said)
+def _size(stream: TextIO, environ: Mapping[str, str]) -> tuple[int, int]:
+    """What the environment says, else what the terminal says, else that of a VT100."""
     try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
+        columns, lines = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        return 80
+        columns, lines = 0, 0
+    return _set(environ, "COLUMNS") or columns or 80, _set(environ, "LINES") or lines or 24
+
+
+def _set(environ: Mapping[str, str], name: str) -> int:
+    said = environ.get(name, "")
+    return int(said) if said.isdecimal() else 0
 
 
 def _locale(environ: Mapping[str, str]) -> str:
