@@ -312,8 +312,8 @@ class Reader:
         found = self._kernel.holders()
         if not (found.unreadable or found.hidden):
             return _Held(found, "/proc/*/fd")
-        lacking = "own processes only" if self._kernel.user() else f"without {found.unreadable} processes"
-        unreadable = "other users' processes" if found.hidden else f"{found.unreadable} processes"
+        lacking = "own processes only" if self._kernel.user() else f"without {_processes(found.unreadable)}"
+        unreadable = "other users' processes" if found.hidden else _processes(found.unreadable)
         return _Held(found, f"/proc/*/fd, {lacking}", unreadable)
 
 
@@ -330,3 +330,7 @@ def _folded(failures: Sequence[FleutanError]) -> list[str]:
     rest = len(failures) - _FAILURES_TOLD
     more = [f"{rest} more network namespaces could not be read"] if rest > 0 else []
     return [*map(str, failures[:_FAILURES_TOLD]), *more]
+
+
+def _processes(number: int) -> str:
+    return "1 process" if number == 1 else f"{number} processes"
