@@ -275,3 +275,18 @@ def test_this_host_is_asked() -> None:
             assert counts(timed, "tx_rate") == {0: 2}
             assert timed.reading.interval_ns >= 0.05 * SECOND
     assert np.all(found.column("owner").mask())
+
+
+@pytest.mark.parametrize(
+    ("question", "noted"),
+    [
+        (Question(), True),
+        (Question(filter="sport = 1"), False),
+        (Question(filter="sport = 1 or comm = nobody"), True),
+    ],
+)
+def test_missing_owners_are_noted_where_they_could_matter(question: Question, noted: bool) -> None:
+    without = replace(capture("tcp", holders=Holders([], [], 3)), unreadable="3 processes")
+    table = answer(question, without)
+    assert len(table) == 0 or not question.filter
+    assert any("no known owner" in note for note in table.reading.notes) is noted

@@ -100,15 +100,20 @@ class Asked:
             interval = rates.compare(_retimed(self._table(before), before, capture), table)
             table, counted = interval.flows, interval.deltas
         rows = self._scope(table)
+        told_of = rows
         if self._predicate is not None:
             from fleutan.query.selection import matching
 
             table = self._with_steps(table, counted, self._predicate.fields)
-            rows &= matching(table, self._predicate)
+            rows = rows & matching(table, self._predicate)
+            told_of = told_of if self._predicate.owner_fields else rows
+        note = flows.ownerless(table, told_of, capture.unreadable)
         if not rows.all():
             alike = counted is table
             table = table.take(rows)
             counted = table if alike else counted.take(rows)
+        if note:
+            table = replace(table, reading=replace(table.reading, notes=(*table.reading.notes, note)))
         return self._with_steps(table, counted, self._named.difference(table.columns))
 
     def _table(self, capture: Capture) -> Table:

@@ -194,7 +194,7 @@ def _bpf_is_missing() -> str:
     return "" if capabilities.find_library() else f"needs {capabilities.LIBBPF}"
 
 
-@pytest.fixture(scope="session", params=["netlink", "bpf"])
+@pytest.fixture(params=["netlink", "bpf"])
 def source(request: pytest.FixtureRequest) -> str:
     """Each way of reading."""
     if request.param == "bpf" and (reason := _bpf_is_missing()):

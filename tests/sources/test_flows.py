@@ -353,11 +353,12 @@ def test_sockets_whose_owners_may_not_be_seen_are_counted(count: int, told: str)
     holders = Holders([7] * (3 - count), list(range(70 + count, 73)), 5)
     capture = captured([made(*messages, message(FOUR, 9, FOUR, 2, TIME_WAIT))], holders, "5 processes")
     table = flows.table(capture, ())
-    assert table.reading.notes[1] == (
+    every = np.ones(len(table), np.bool_)
+    assert flows.ownerless(table, every, capture.unreadable) == (
         f"{told}: what 5 processes hold may not be read ('fleutan doctor' says what would allow it)"
     )
-    capture.unreadable = ""
-    assert flows.table(capture, ()).reading.notes == ("a note",)
+    assert flows.ownerless(table, every, "") is None
+    assert flows.ownerless(table, ~every, capture.unreadable) is None
 
 
 def test_both_readers_in_one_namespace_give_one_table() -> None:

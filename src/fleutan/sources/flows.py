@@ -59,18 +59,16 @@ def table(capture: Capture, wanted: Collection[str], host: str = "") -> Table:
         if name in columns:
             columns[name] = context.column(records, columns)
     columns, owners = with_owners(columns, capture.holders, (*wanted, "owner"))
-    if capture.unreadable and (unowned := _unowned(columns)):
-        told = "1 socket has" if unowned == 1 else f"{unowned} sockets have"
-        notes.append(
-            f"{told} no known owner: what {capture.unreadable} hold may not be read "
-            "('fleutan doctor' says what would allow it)"
-        )
     return Table("flows", columns, _reading(capture, host, notes), {"owners": owners})
 
 
-def _unowned(columns: Mapping[str, Column]) -> int:
-    """How many sockets some process must hold that was not found."""
-    return int(np.count_nonzero((columns["inode"].values != 0) & ~columns["owner"].mask()))
+def ownerless(table: Table, rows: NDArray[np.bool_], unreadable: str) -> str | None:
+    """What to say where sockets of these rows must be held by processes that could not be read; None: nothing."""
+    unowned = int(np.count_nonzero(rows & (table.columns["inode"].values != 0) & ~table.columns["owner"].mask()))
+    if not unreadable or not unowned:
+        return None
+    told = "1 socket has" if unowned == 1 else f"{unowned} sockets have"
+    return f"{told} no known owner: what {unreadable} hold may not be read ('fleutan doctor' says what would allow it)"
 
 
 def _reading(capture: Capture, host: str, notes: Sequence[str]) -> Reading:
