@@ -94,7 +94,7 @@ def fields_page() -> str:
         "Unknown is null. A bare number in a filter is in the field's unit.",
     ]
     rows = ["| Field | Key | Kind | Type | Unit | Aliases | Meaning | Source |", "|---|---|---|---|---|---|---|---|"]
-    for field in FIELDS:
+    for field in (field for field in FIELDS if field.of_flows):
         aliases = " ".join(field.aliases)
         cells = (f"`{field.name}`", f"`{field.key}`", field.kind, field.type, field.unit, aliases, field.help)
         rows.append("| " + " | ".join((*cells, f"`{field.source}`")) + " |")

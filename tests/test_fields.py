@@ -21,6 +21,11 @@ def test_keys_carry_time_and_rate_units_only() -> None:
     assert fields.BY_NAME["bytes_sent"].key == "bytes_sent"
 
 
+def test_fields_of_other_tables_are_told_apart() -> None:
+    assert fields.BY_NAME["rtt"].of_flows
+    assert not fields.BY_NAME["qdisc"].of_flows
+
+
 def test_every_field_says_what_it_means() -> None:
     for field in fields.FIELDS:
         assert field.help

@@ -40,6 +40,11 @@ class Field:
         """The JSON key, SQL column and CSV heading: the name with the unit where it has one."""
         return f"{self.name}_{self.unit}" if self.unit in SUFFIXED else self.name
 
+    @property
+    def of_flows(self) -> bool:
+        """Whether flows have it; a field of other tables names them in its source."""
+        return not self.source.startswith("table")
+
 
 _TCP = "tcp_info"
 _DIAG = "inet_diag_msg"
@@ -188,6 +193,89 @@ FIELDS: tuple[Field, ...] = (
     Field("segs_out_rate", "gauge", "float", "pps", "segments sent in the interval, a second", "computed"),
     Field("segs_in_rate", "gauge", "float", "pps", "segments received in the interval, a second", "computed"),
     Field("retrans_rate", "gauge", "float", "pps", "segments retransmitted in the interval, a second", "computed"),
+    # -- queues of devices and their queueing disciplines (tables queues and qdiscs)
+    Field("direction", "key", "text", "", "which way: rx (received) or tx (sent)", "tables traffic, queues and drops"),
+    Field("queue", "key", "int", "", "number of the device's queue in that direction", "tables traffic and queues: queue_mapping, /sys/class/net/DEV/queues"),
+    Field("qdisc", "label", "text", "", "kind of the queueing discipline: mq, htb, fq_codel ...", "tables queues and qdiscs: TCA_KIND"),
+    Field("layer", "label", "text", "", "what the row is: qdisc or class", "table qdiscs: RTM_NEWQDISC, RTM_NEWTCLASS"),
+    Field("handle", "key", "text", "", "handle of the queueing discipline (8001:) or of the class (1:10)", "tables queues and qdiscs: tcm_handle"),
+    Field("parent", "label", "text", "", "what it hangs from: root, ingress, clsact, or a class", "table qdiscs: tcm_parent"),
+    Field("qdisc_options", "label", "text", "", "its settings in words: rate 500Mbit burst 64Kb ...", "table qdiscs: TCA_OPTIONS"),
+    Field("qdisc_bytes", "counter", "int", "bytes", "bytes that it let out", "tables queues and qdiscs: TCA_STATS_BASIC"),
+    Field("qdisc_packets", "counter", "int", "packets", "packets that it let out", "tables queues and qdiscs: TCA_STATS_BASIC, TCA_STATS_PKT64"),
+    Field("qdisc_drops", "counter", "int", "packets", "packets that it dropped", "tables queues and qdiscs: TCA_STATS_QUEUE"),
+    Field("overlimits", "counter", "int", "", "times that a limit held it up", "tables queues and qdiscs: TCA_STATS_QUEUE"),
+    Field("requeues", "counter", "int", "packets", "packets that the device did not take at once", "tables queues and qdiscs: TCA_STATS_QUEUE"),
+    Field("backlog_bytes", "gauge", "int", "bytes", "bytes that wait in it", "tables queues and qdiscs: TCA_STATS_QUEUE"),
+    Field("backlog_packets", "gauge", "int", "packets", "packets that wait in it", "tables queues and qdiscs: TCA_STATS_QUEUE"),
+    Field("bql_limit", "gauge", "int", "bytes", "byte queue limit: how much may wait in the device's ring now", "table queues: byte_queue_limits/limit"),
+    Field("bql_limit_min", "gauge", "int", "bytes", "least byte queue limit allowed", "table queues: byte_queue_limits/limit_min"),
+    Field("bql_limit_max", "gauge", "int", "bytes", "greatest byte queue limit allowed", "table queues: byte_queue_limits/limit_max"),
+    Field("bql_inflight", "gauge", "int", "bytes", "bytes that wait in the device's ring", "table queues: byte_queue_limits/inflight"),
+    Field("xps_cpus", "label", "text", "", "CPUs that send by this queue (XPS); empty: not set", "table queues: xps_cpus"),
+    Field("xps_rxqs", "label", "text", "", "rx queues whose flows are sent by this queue (XPS); empty: not set", "table queues: xps_rxqs"),
+    Field("rps_cpus", "label", "text", "", "CPUs that packets of this queue are spread over (RPS); empty: not set", "table queues: rps_cpus"),
+    Field("rps_flow_cnt", "gauge", "int", "", "flows that RFS keeps for this queue; 0: off", "table queues: rps_flow_cnt"),
+    Field("irqs", "label", "ints", "", "interrupts of the queue", "table queues: /proc/interrupts, msi_irqs"),
+    Field("irq_cpus", "label", "text", "", "CPUs that may take its interrupts", "table queues: /proc/irq/N/smp_affinity_list"),
+    Field("irq_effective_cpus", "label", "text", "", "CPUs that do take its interrupts", "table queues: /proc/irq/N/effective_affinity_list"),
+    Field("interrupts", "counter", "int", "", "interrupts of the queue taken", "table queues: /proc/interrupts"),
+    Field("channels", "label", "text", "", "what 'ethtool -L' calls such queues: combined, rx or tx", "table queues: ETHTOOL_GCHANNELS"),
+    Field("channels_max", "gauge", "int", "", "how many of them the device can have", "table queues: ETHTOOL_GCHANNELS"),
+    Field("numa_node", "label", "int", "", "NUMA node of the device or of the CPU; unknown where it has none", "tables queues, cpus and runs: /sys"),
+    # -- CPUs (tables cpus and runs)
+    Field("net_rx", "counter", "int", "", "softirqs that received packets", "table cpus: /proc/softirqs NET_RX"),
+    Field("net_tx", "counter", "int", "", "softirqs that sent packets", "table cpus: /proc/softirqs NET_TX"),
+    Field("softnet_processed", "counter", "int", "packets", "packets that the CPU handed up to the protocols; those that GRO joined count as one", "table cpus: /proc/net/softnet_stat"),
+    Field("softnet_dropped", "counter", "int", "packets", "packets dropped because its backlog was full", "table cpus: /proc/net/softnet_stat"),
+    Field("time_squeeze", "counter", "int", "", "times that it stopped with packets left, out of budget", "table cpus: /proc/net/softnet_stat"),
+    Field("received_rps", "counter", "int", "", "times that another CPU woke it for packets (RPS)", "table cpus: /proc/net/softnet_stat"),
+    Field("flow_limited", "counter", "int", "packets", "packets dropped by the limit of one flow", "table cpus: /proc/net/softnet_stat"),
+    Field("cpu_busy", "counter", "int", "us", "time that the CPU was not idle", "table cpus: /proc/stat"),
+    Field("cpu_irq", "counter", "int", "us", "of that, in interrupts", "table cpus: /proc/stat"),
+    Field("cpu_softirq", "counter", "int", "us", "of that, in softirqs", "table cpus: /proc/stat"),
+    Field("cpu_idle", "counter", "int", "us", "time that the CPU was idle or waited for disks", "table cpus: /proc/stat"),
+    Field("serves", "label", "text", "", "rx queues whose packets come to this CPU: by interrupt or by RPS", "table cpus: computed"),
+    Field("rx_packets", "counter", "int", "packets", "packets received on the CPU (softirq)", "tables cpus and runs: sums of table traffic"),
+    Field("rx_bytes", "counter", "int", "bytes", "bytes received on the CPU", "tables cpus and runs: sums of table traffic"),
+    Field("rx_segments", "counter", "int", "segments", "segments received on the CPU", "tables cpus and runs: sums of table traffic"),
+    Field("rx_bdp", "gauge", "int", "bytes", "bandwidth-delay product of the flows, by their share of bytes received on the CPU", "table cpus: sums of table traffic"),
+    Field("tx_packets", "counter", "int", "packets", "packets sent on the CPU", "tables cpus and runs: sums of table traffic"),
+    Field("tx_bytes", "counter", "int", "bytes", "bytes sent on the CPU", "tables cpus and runs: sums of table traffic"),
+    Field("tx_segments", "counter", "int", "segments", "segments sent on the CPU", "tables cpus and runs: sums of table traffic"),
+    Field("tx_bdp", "gauge", "int", "bytes", "bandwidth-delay product of the flows, by their share of bytes sent on the CPU", "table cpus: sums of table traffic"),
+    Field("cross_cpu", "gauge", "float", "", "share of a process's packets received on a CPU where it did not run, 0 to 1", "table crossings: computed"),
+    Field("cross_numa", "gauge", "float", "", "share of a process's packets received on a NUMA node where it did not run, 0 to 1", "table crossings: computed"),
+    Field("run_time", "counter", "int", "us", "time that the process's threads ran on the CPU", "table runs: /proc/PID/task/TID/sched, stat"),
+    Field("run_time_estimated", "counter", "int", "us", "of that, the time of threads that changed CPU, parted evenly", "table runs: se.nr_migrations"),
+    # -- lives of connections (table lifecycle)
+    Field("role", "label", "text", "", "client (it connected), server (it was accepted) or listener", "table lifecycle"),
+    Field("outcome", "label", "text", "", "open, or how it ended: closed, refused, reset, aborted, timed out, unreachable, given up", "table lifecycle: sk_err and the state before CLOSE"),
+    Field("closed_by", "label", "text", "", "which end closed it first: local, remote, or both at once", "table lifecycle: the state before CLOSE"),
+    Field("error", "label", "text", "", "error that it ended with: ECONNREFUSED ...", "table lifecycle: sk_err"),
+    Field("began", "label", "int", "ns", "when connect() or listen() was called, or the connection to be accepted was established (UTC)", "table lifecycle: inet_sock_set_state"),
+    Field("established", "label", "int", "ns", "when the connection was established (UTC)", "table lifecycle: inet_sock_set_state"),
+    Field("ended", "label", "int", "ns", "when it ended (UTC)", "table lifecycle: inet_sock_set_state"),
+    Field("connect_time", "gauge", "int", "us", "from connect() to the established connection", "table lifecycle"),
+    Field("duration", "gauge", "int", "us", "from its beginning to its end, or until now", "table lifecycle"),
+    Field("owner_by", "label", "text", "", "how the owner is known: by connect, listen or close (it made that call), holder (it holds the socket), listener (it holds the socket that accepted)", "tables lifecycle and drops"),
+    Field("connections", "counter", "int", "", "how many connections the row stands for: 1, of outcome 'other' all that found no room", "table lifecycle"),
+    # -- drops, retransmissions and resets (table drops)
+    Field("event", "label", "text", "", "drop, retransmit, reset-sent or reset-received", "table drops: kfree_skb, tcp_retransmit_skb, tcp_send_reset, tcp_receive_reset"),
+    Field("reason", "label", "text", "", "the kernel's name of the reason: NO_SOCKET, NETFILTER_DROP, TCP_CSUM ...; of retransmissions SYN, SYNACK, FAST, TIMEOUT, TLP", "table drops: enum skb_drop_reason, enum sk_rst_reason"),
+    Field("meaning", "label", "text", "", "what that reason means", "table drops"),
+    Field("function", "label", "text", "", "function of the kernel that dropped it", "table drops: /proc/kallsyms"),
+    Field("packets", "counter", "int", "packets", "packets, as the kernel handles them: one may hold several segments", "tables traffic and drops"),
+    Field("segments", "counter", "int", "segments", "packets as on the wire", "tables traffic and drops"),
+    Field("bytes", "counter", "int", "bytes", "bytes of them, as the kernel counts a packet", "tables traffic and drops"),
+    # -- packets counted by flow, device, queue and CPU (table traffic)
+    Field("wire_bytes", "counter", "int", "bytes", "bytes as on the wire: with the headers of each segment and the VLAN tag, without preamble and checksum", "table traffic: skb_shared_info.gso_segs"),
+    Field("first_seen", "label", "int", "ns", "when the first packet of the interval was counted (UTC)", "table traffic: bpf_ktime_get_ns"),
+    Field("last_seen", "label", "int", "ns", "when the last packet of the interval was counted, to the tick (UTC)", "table traffic: jiffies"),
+    Field("forwarded", "label", "bool", "", "neither sent by this namespace nor for it: src and dst are the packet's own", "table traffic: RTM_GETADDR"),
+    Field("icmp_type", "label", "int", "", "ICMP or ICMPv6 type; of echoes the identifier stands as the port of the end that asks", "table traffic"),
+    Field("icmp_code", "label", "int", "", "ICMP or ICMPv6 code", "table traffic"),
+    Field("ethertype", "label", "int", "", "EtherType of what is not IP", "table traffic: skb.protocol"),
 )
 # fmt: on
 

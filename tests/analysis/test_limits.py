@@ -95,7 +95,9 @@ def test_thresholds_are_those_asked_for() -> None:
 
 
 def test_a_threshold_that_is_none() -> None:
-    check({"idle_ms": 5})
+    check({"idle_ms": 5, "queue_us": float("inf")})
+    with pytest.raises(UsageError, match="threshold idle_ms: nothing can be compared with nan"):
+        check({"idle_ms": float("nan")})
     with pytest.raises(UsageError, match="'idle_m'; did you mean idle_ms"):
         check({"idle_m": 5})
     with pytest.raises(UsageError, match="there are timeouts, "):

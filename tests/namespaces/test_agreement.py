@@ -15,7 +15,7 @@ from fleutan.sources.words import BPF_ONLY, NETLINK_ONLY
 
 DATA = Path(__file__).parents[1] / "data"
 Row = dict[str, Any]
-EVERY = [field.name for field in FIELDS if field.source != "computed" and not field.source.startswith("table")]
+EVERY = [field.name for field in FIELDS if field.source != "computed" and field.of_flows]
 OF_CONNECTIONS = {field.key for field in FIELDS if field.source.startswith("tcp_info")}
 #: How long a crowd may take to come to rest.
 SECONDS = 10

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.namespaces.conftest import Host, World
+from tests.namespaces.conftest import PLAIN, Host, World
 
 import fleutan
 from fleutan.errors import FleutanError, Gone, NotSupported, UsageError
@@ -21,6 +22,14 @@ from fleutan.sources.capture import Kernel, Reader
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 ROOT_WITHOUT_CAPABILITIES = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all")
 EVERYTHING = Question(states="all", fields=("rtt", "pid", "change", "tx_rate"))
+
+
+@pytest.fixture(scope="module")
+def needs_users() -> None:
+    """Skips where this interpreter lies in a place that is closed to others."""
+    command = [*NOBODY, sys.executable, "-c", "import fleutan.live"]
+    if subprocess.run(command, check=False, capture_output=True, env=PLAIN).returncode:
+        pytest.skip("needs a Python and a fleutan that every user may run")
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +183,7 @@ def listening(host: Host) -> None:
     host.actor().do('server = listen("127.0.0.1", 7000)')
 
 
+@pytest.mark.usefixtures("needs_users")
 @pytest.mark.parametrize("user", [NOBODY, ROOT_WITHOUT_CAPABILITIES], ids=["nobody", "root without capabilities"])
 def test_without_privilege_what_can_be_read_is_read(short_world: World, user: tuple[str, ...]) -> None:
     host = short_world.host()
@@ -188,6 +198,7 @@ def test_without_privilege_what_can_be_read_is_read(short_world: World, user: tu
         assert [note for note in document["notes"] if "1 socket has no known owner" in note]
 
 
+@pytest.mark.usefixtures("needs_users")
 @pytest.mark.parametrize("user", [NOBODY, ROOT_WITHOUT_CAPABILITIES], ids=["nobody", "root without capabilities"])
 def test_where_bpf_is_refused_a_note_says_so_unless_it_is_forced(short_world: World, user: tuple[str, ...]) -> None:
     host = short_world.host()
@@ -204,6 +215,7 @@ def test_where_bpf_is_refused_a_note_says_so_unless_it_is_forced(short_world: Wo
     assert forced.stderr.count("\n") == 1
 
 
+@pytest.mark.usefixtures("needs_users")
 def test_without_privilege_other_namespaces_are_told_of(short_world: World) -> None:
     host, other = short_world.host(), short_world.host()
     listening(host)

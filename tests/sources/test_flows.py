@@ -24,7 +24,7 @@ DATA = Path(__file__).parents[1] / "data"
 HERE = Namespace(4026531840, "host", "/here")
 BLUE = Namespace(4026532999, "blue", "/run/netns/blue")
 INTERFACES = {1: "lo", 2: "eth0"}
-ALL = [field.name for field in FIELDS if field.source != "computed" and not field.source.startswith("table")]
+ALL = [field.name for field in FIELDS if field.source != "computed" and field.of_flows]
 ESTABLISHED, SYN_SENT, TIME_WAIT, CLOSE, LISTEN = 1, 2, 6, 7, 10
 INET_DIAG_INFO, INET_DIAG_SHUTDOWN, INET_DIAG_SKV6ONLY = 2, 8, 11
 #: Every address of a family.

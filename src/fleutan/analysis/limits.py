@@ -60,7 +60,9 @@ def verdicts(table: Table, thresholds: At | None = None, fields: Collection[str]
 def check(thresholds: At) -> None:
     """Raises UsageError for a threshold that is none."""
     known = [threshold.name for threshold in THRESHOLDS]
-    for name in thresholds:
+    for name, value in thresholds.items():
+        if np.isnan(value):
+            raise UsageError(f"threshold {name}: nothing can be compared with {value}")
         if name not in known:
             near = nearest(name, known)
             hint = f"did you mean {near}?" if near in known else f"there are {', '.join(known)}"

@@ -39,7 +39,7 @@ PROTOCOLS = {
     "sctp": (132, "SCTP"),
     "dccp": (33, "DCCP"),
 }
-PACKAGES = ("numpy", "duckdb", "nanoarrow", "click", "rich")
+PACKAGES = ("numpy", "duckdb", "nanoarrow", "click", "rich", "textual", "pyroute2")
 _SEE = "see 'privileges'"
 _LISTENING = 1 << 10  # 1 << TCP_LISTEN: the shortest answer; a refusal does not depend on it
 

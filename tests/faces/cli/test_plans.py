@@ -89,7 +89,7 @@ def test_all_fields_are_those_that_flows_have(planned: Callable[..., Plan]) -> N
     once, twice = planned("--fields", "all").columns, planned("--fields", "all", "-i", "1").columns
     assert set(twice) - set(once) == set(INTERVAL_FIELDS)
     assert set(twice) >= {*MACHINE_FIELDS, *COMPUTED_FIELDS}
-    assert not any(BY_NAME[name].source.startswith("table") for name in twice)
+    assert all(BY_NAME[name].of_flows for name in twice)
 
 
 @pytest.mark.parametrize("words", [("-i", "1"), ("--watch",), ("--count", "2", "-i", "1")])

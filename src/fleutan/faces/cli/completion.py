@@ -49,7 +49,7 @@ def fields(_context: click.Context, parameter: click.Parameter, incomplete: str)
 
     before, comma, _ = incomplete.rpartition(",")
     kinds = ("key", "label") if parameter.name == "group" else ("key", "label", "gauge", "counter")
-    words = [(field.name, field.help) for field in FIELDS if field.kind in kinds]
+    words = [(field.name, field.help) for field in FIELDS if field.kind in kinds and field.of_flows]
     if parameter.name == "group":
         words += [("peer", "remote address"), ("port", "the port served")]
     elif parameter.name == "fields":

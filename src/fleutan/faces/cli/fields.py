@@ -37,7 +37,7 @@ def command(names: tuple[str, ...], as_json: bool) -> None:
     from fleutan.faces.cli.terminal import screen
     from fleutan.fields import FIELDS, require
 
-    chosen = [require(name) for name in names] or FIELDS
+    chosen = [require(name) for name in names] or [field for field in FIELDS if field.of_flows]
     if as_json:
         rows = [
             {

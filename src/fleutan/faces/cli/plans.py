@@ -22,8 +22,6 @@ _PROTOS = {"tcp": ("tcp", "mptcp"), "udp": ("udp", "udplite")}
 #: A command name is cut here by the kernel (TASK_COMM_LEN, include/linux/sched.h).
 _COMM_BYTES = 15
 _MOST_STEPS = 3
-#: How the catalogue begins to say where a field comes from that no flow has.
-_OTHER_TABLES = ("table ", "tables ")
 
 
 class Plan(NamedTuple):
@@ -93,7 +91,7 @@ def _columns(options: Options, view: View) -> tuple[str, ...]:
     """The columns that are shown or written, by catalogue name."""
     timed = is_timed(options)
     if options.fields == "all":
-        known = (field.name for field in FIELDS if not field.source.startswith(_OTHER_TABLES))
+        known = (field.name for field in FIELDS if field.of_flows)
         return tuple(name for name in known if timed or name not in flows_view.INTERVAL_FIELDS)
     if options.fields is not None:
         names = (name if name in ENDS else require(name).name for name in _spelled(options))

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the parts of ``fleutan top`` together, and runs them until a key or a signal ends them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from fleutan.faces.cli import figures
+from fleutan.faces.cli.terminal import screen
+from fleutan.faces.tui.app import Top
+from fleutan.faces.tui.model import Model
+from fleutan.faces.tui.sampling import Feed, Sampler
+from fleutan.live import Question
+from fleutan.sources.capture import Pending, Reader
+from fleutan.table import Table
+
+
+def run(
+    reader: Reader, question: Question, pending: Pending, seconds: float, resolve: bool, netns: str | None = None
+) -> int:
+    """The exit status: 0, 130 after an interrupt, 128 and the number of a signal that ended it.
+
+    What is wrong with the first reading is raised before anything is drawn.
+    """
+    sampler = Sampler(reader, question, beside(netns))
+    model = Model()
+    model.take(sampler.first(pending))
+    app = Top(
+        model,
+        lambda post: Feed(sampler, seconds, post),
+        screen(sys.stdout).blocks,
+        _names() if resolve else None,
+    )
+    status = app.run(mouse=False)
+    app.control.feed.join()
+    return status if status is not None else app.return_code or 0
+
+
+def beside(netns: str | None) -> dict[str, Callable[[], Table]]:
+    """What is read beside the flows: a table for a tab each."""
+
+    def queues() -> Table:
+        from fleutan.sources import queues
+
+        return queues.queues(queues.take(netns))
+
+    return {"queues": queues}
+
+
+def _names() -> figures.Names:
+    """Names as they come: nothing waits for them."""
+    from fleutan.sources.names import Names, service_name
+
+    hosts = Names()
+    return figures.Names(hosts.get, service_name, partial(hosts.wait, 0))
