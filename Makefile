@@ -48,7 +48,7 @@ unit: setup-dev
 	$(BIN)/python -m coverage report
 
 bpf: setup-dev
-	$(BPF)/build.sh $(BPF)/sockets.bpf.o
+	for source in $(BPF)/*.bpf.c; do $(BPF)/build.sh "$${source%.c}.o" || exit; done
 
 golden: setup-dev
 	FLEUTAN_GOLDEN=write $(BIN)/python -m pytest -q tests -k golden

@@ -5,6 +5,7 @@ import ctypes
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from fleutan.linux.libbpf import BpfObject, decisive_line, refusal
 
 FOLDER = Path(libbpf.__file__).with_name("bpf")
 ELF = (FOLDER / "sockets.bpf.o").read_bytes()
+TRAFFIC = (FOLDER / "traffic.bpf.o").read_bytes()
 TICKS = (250).to_bytes(4, sys.byteorder)
 
 needs_bpf = pytest.mark.skipif(
@@ -143,6 +145,46 @@ def test_a_missing_library_says_what_to_install() -> None:
 def test_a_kernel_without_btf_says_what_builds_it(tmp_path: Path) -> None:
     lacking = BpfObject("sockets", ELF, btf=str(tmp_path / "vmlinux"))
     with pytest.raises(NotSupported, match=r"this kernel has no .*/vmlinux; .*CONFIG_DEBUG_INFO_BTF"), lacking:
+        pass
+
+
+@needs_bpf
+def test_a_program_runs_from_when_it_is_attached_until_the_object_is_closed() -> None:
+    before = descriptors()
+    with BpfObject("traffic", TRAFFIC, sizes={"flows_0": 16, "flows_1": 16}) as programs, libbpf.counting_runs():
+        assert programs.runs("sent").run_cnt == 0
+        programs.attach("sent")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(10):
+                sender.sendto(b"x", ("127.0.0.1", 9))
+        runs = programs.runs("sent")
+        assert runs.run_cnt >= 10
+        assert runs.run_time_ns > 0
+        assert runs.recursion_misses == 0
+        assert programs.runs("received").run_cnt == 0
+    assert descriptors() == before
+
+
+@needs_bpf
+def test_what_cannot_be_attached_or_asked_says_so() -> None:
+    with BpfObject("traffic", TRAFFIC, unused=("received",), sizes={"flows_0": 16, "flows_1": 16}) as programs:
+        with pytest.raises(NotSupported, match="bpf_program__attach:"):
+            programs.attach("received")
+        with pytest.raises(NotSupported, match="bpf_program__fd"):
+            programs.runs("received")
+
+
+@needs_bpf
+def test_a_size_that_no_map_can_have_is_refused_with_a_line() -> None:
+    with pytest.raises(NotSupported, match="BPF: traffic: "), BpfObject("traffic", TRAFFIC, sizes={"flows_0": 0}):
+        pass
+
+
+@needs_root
+@needs_bpf
+def test_nobody_may_count_runs() -> None:
+    refused = pytest.raises(NotSupported, match="BPF statistics: operation not permitted; run as root")
+    with as_nobody(), refused, libbpf.counting_runs():
         pass
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""BPF objects through libbpf.so.1: opening, loading, iterators, and the reason when it fails.
+"""BPF objects through libbpf.so.1: opening, loading, attaching, and the reason when it fails.
 
 Knows no program and no record; those who do give the object's bytes and a program's name.
+What is in a map is read in ``maps``.  Links are held by file descriptors and never pinned, so
+everything is gone when the process ends, however it ends.
 Every call releases the GIL, so loading runs beside other work.  libbpf's own log is silent;
 only after a failure the same steps are taken again with the log kept, for the line that decides.
 """
@@ -12,11 +14,11 @@ import ctypes
 import errno
 import os
 import sys
-from collections.abc import Callable, Collection
-from contextlib import ExitStack, suppress
-from ctypes import c_char_p, c_int, c_size_t, c_void_p
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from ctypes import c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from fleutan.errors import NotSupported
 from fleutan.linux import capabilities
@@ -38,11 +40,23 @@ _FUNCTIONS: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
     ("bpf_object__find_program_by_name", c_void_p, (c_void_p, c_char_p)),
     ("bpf_object__find_map_by_name", c_void_p, (c_void_p, c_char_p)),
     ("bpf_map__set_initial_value", c_int, (c_void_p, c_char_p, c_size_t)),
+    ("bpf_map__set_max_entries", c_int, (c_void_p, c_uint32)),
+    ("bpf_map__fd", c_int, (c_void_p,)),
+    ("bpf_program__fd", c_int, (c_void_p,)),
+    ("bpf_program__attach", c_void_p, (c_void_p,)),
     ("bpf_program__set_autoload", c_int, (c_void_p, ctypes.c_bool)),
     ("bpf_program__attach_iter", c_void_p, (c_void_p, c_void_p)),
     ("bpf_link__fd", c_int, (c_void_p,)),
     ("bpf_link__destroy", c_int, (c_void_p,)),
     ("bpf_iter_create", c_int, (c_int,)),
+    ("bpf_obj_get_info_by_fd", c_int, (c_int, c_void_p, c_void_p)),
+    ("bpf_enable_stats", c_int, (c_int,)),
+    ("bpf_map_update_elem", c_int, (c_int, c_void_p, c_void_p, c_uint64)),
+    ("bpf_map_lookup_elem", c_int, (c_int, c_void_p, c_void_p)),
+    ("bpf_map_delete_elem", c_int, (c_int, c_void_p)),
+    ("bpf_map_update_batch", c_int, (c_int, c_void_p, c_void_p, c_void_p, c_void_p)),
+    ("bpf_map_lookup_batch", c_int, (c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
+    ("bpf_map_lookup_and_delete_batch", c_int, (c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
 )
 
 
@@ -50,6 +64,27 @@ class _OpenOptions(ctypes.Structure):
     """The head of struct bpf_object_open_opts: by ``sz`` libbpf takes the rest as zero."""
 
     _fields_ = (("sz", c_size_t), ("object_name", c_char_p))
+
+
+_RUNS = ("run_time_ns", "run_cnt", "recursion_misses")
+
+
+class _ProgramInfo(ctypes.Structure):
+    """struct bpf_prog_info (include/uapi/linux/bpf.h) up to what is read; the kernel fills no more than asked."""
+
+    _fields_ = (("before", c_uint32 * 48), *((name, c_uint64) for name in _RUNS))
+
+
+class Runs(NamedTuple):
+    """How often a program ran and for how long in all, and how often it could not.
+
+    The first two stand still while nobody counts.  A program does not run for an event that
+    comes while it already runs on the same CPU.
+    """
+
+    run_cnt: int
+    run_time_ns: int
+    recursion_misses: int
 
 
 class _Failure(Exception):
@@ -64,8 +99,9 @@ class BpfObject:
     """The programs of one compiled object, in the kernel while the context lasts.
 
     ``elf`` is the object file, ``constants`` the bytes of its .rodata, ``unused`` names programs
-    that are not to be loaded.  Entering raises NotSupported with the reason and the remedy where
-    libbpf, the kernel's BTF, the privileges or the kernel itself stand against it.
+    that are not to be loaded, ``sizes`` gives the entries of maps by name.  Entering raises
+    NotSupported with the reason and the remedy where libbpf, the kernel's BTF, the privileges or
+    the kernel itself stand against it.
     """
 
     def __init__(
@@ -74,6 +110,7 @@ class BpfObject:
         elf: bytes,
         constants: bytes = b"",
         unused: Collection[str] = (),
+        sizes: Mapping[str, int] | None = None,
         library: str = capabilities.LIBBPF,
         btf: str = capabilities.BTF,
     ) -> None:
@@ -81,6 +118,7 @@ class BpfObject:
         self._elf = elf
         self._constants = constants
         self._unused = unused
+        self._sizes = sizes or {}
         self._library = library
         self._btf = btf
         self._held = ExitStack()
@@ -122,6 +160,35 @@ class BpfObject:
         except _Failure as failure:
             raise self._not_supported(failure, str) from None
 
+    def attach(self, *programs: str) -> None:
+        """The programs run from now on, each where its section says (``tp_btf/...``).  Raises NotSupported."""
+        for program in programs:
+            try:
+                link = self._call("bpf_program__attach", self._program(program))
+            except _Failure as failure:
+                raise self._not_supported(failure, str) from None
+            self._held.callback(self._libbpf.bpf_link__destroy, link)
+
+    def map(self, name: str) -> int:
+        """The file descriptor of a map; the object owns it.  Raises NotSupported where there is none."""
+        try:
+            return self._call("bpf_map__fd", self._map(name))
+        except _Failure as failure:
+            raise self._not_supported(failure, str) from None
+
+    def runs(self, program: str) -> Runs:
+        """How often a program ran, for how long, and how often it could not.  Raises NotSupported.
+
+        Runs are counted only inside ``counting_runs``, or while kernel.bpf_stats_enabled is 1.
+        """
+        information, size = _ProgramInfo(), c_uint32(ctypes.sizeof(_ProgramInfo))
+        try:
+            descriptor = self._call("bpf_program__fd", self._program(program))
+            self._call("bpf_obj_get_info_by_fd", descriptor, ctypes.byref(information), ctypes.byref(size))
+        except _Failure as failure:
+            raise self._not_supported(failure, str) from None
+        return Runs(information.run_cnt, information.run_time_ns, information.recursion_misses)
+
     def _load(self) -> None:
         options = _OpenOptions(ctypes.sizeof(_OpenOptions), self._name.encode())
         self._handle = self._call("bpf_object__open_mem", self._elf, len(self._elf), ctypes.byref(options))
@@ -129,14 +196,21 @@ class BpfObject:
         for program in self._unused:
             self._call("bpf_program__set_autoload", self._program(program), False)
         if self._constants:
-            area = self._call("bpf_object__find_map_by_name", self._handle, b".rodata")
+            area = self._map(".rodata")
             self._call("bpf_map__set_initial_value", area, self._constants, len(self._constants))
+        for name, entries in self._sizes.items():
+            self._call("bpf_map__set_max_entries", self._map(name), entries)
         self._call("bpf_object__load", self._handle)
 
     def _program(self, name: str) -> int:
         if self._handle is None:
             raise ValueError(f"{self._name}: the programs are not loaded")
         return self._call("bpf_object__find_program_by_name", self._handle, name.encode())
+
+    def _map(self, name: str) -> int:
+        if self._handle is None:
+            raise ValueError(f"{self._name}: the maps are not loaded")
+        return self._call("bpf_object__find_map_by_name", self._handle, name.encode())
 
     def _call(self, name: str, *arguments: object) -> int:
         """What a function gives that says failure by NULL or a negative number, with errno."""
@@ -174,6 +248,22 @@ def load_library(name: str = capabilities.LIBBPF) -> ctypes.CDLL:
         getattr(library, function).argtypes = arguments
     library.libbpf_set_print(None)
     return library
+
+
+@contextmanager
+def counting_runs(library: str = capabilities.LIBBPF) -> Iterator[None]:
+    """The kernel counts every program's runs and their time meanwhile (bpf(2), BPF_ENABLE_STATS).
+
+    It costs each run some 20 ns.  Raises NotSupported where that may not be asked for.
+    """
+    ctypes.set_errno(0)
+    descriptor = load_library(library).bpf_enable_stats(0)
+    if descriptor < 0:
+        raise NotSupported("BPF statistics", os.strerror(ctypes.get_errno()).lower(), "run as root")
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def refusal(missing: Collection[str]) -> tuple[str, str]:

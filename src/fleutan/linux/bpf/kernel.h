@@ -24,6 +24,7 @@ typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
 typedef _Bool bool;
+enum { false, true };
 
 #define NULL ((void *)0)
 
@@ -36,6 +37,11 @@ enum { ICSK_TIME_RETRANS = 1, ICSK_TIME_PROBE0 = 3, ICSK_TIME_LOSS_PROBE = 5, IC
 
 /* include/linux/pid_types.h */
 enum { PIDTYPE_TGID = 1 };
+
+/* include/uapi/linux/bpf.h */
+enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_PERCPU_HASH = 5, BPF_MAP_TYPE_ARRAY_OF_MAPS = 12, BPF_MAP_TYPE_SK_STORAGE = 24, BPF_MAP_TYPE_RINGBUF = 27 };
+enum { BPF_NOEXIST = 1, BPF_F_NO_PREALLOC = 1, BPF_SK_STORAGE_GET_F_CREATE = 1 };
+enum { BPF_RB_AVAIL_DATA = 0, BPF_RB_RING_SIZE = 1, BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 
 /* include/uapi/linux/rtnetlink.h, include/net/dst.h */
 enum { RTAX_LOCK = 1, RTAX_RTO_MIN = 13, DST_METRICS_REFCOUNTED = 2, DST_METRICS_FLAGS = 3 };
@@ -311,6 +317,111 @@ struct inet_request_sock {
 
 struct tcp_request_sock {
 	struct inet_request_sock req;
+};
+
+/* -- processes and ended connections (lifecycle.bpf.c): flavours, which leave the types above as they are */
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid___ns {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct task_struct___named {
+	unsigned int flags;
+	struct task_struct___named *group_leader;
+	char comm[16];
+};
+
+struct inet_sock___ended {
+	__be16 inet_sport;
+};
+
+struct sock___ended {
+	int sk_err;
+	struct {
+		__u32 val;
+	} sk_uid;
+};
+
+/* -- packets that are dropped (drops.bpf.c) */
+
+struct sk_buff___dropped {
+	struct net_device *dev;
+	struct sock *sk;
+	char cb[48];
+	unsigned int len;
+	int skb_iif;
+	__be16 protocol;
+	__u16 transport_header, network_header;
+	unsigned int tail, end; /* offsets from head on 64 bits */
+	unsigned char *head;
+};
+
+struct net_device___named {
+	char name[16];
+	int ifindex;
+	possible_net_t nd_net;
+};
+
+struct skb_shared_info___dropped {
+	unsigned short gso_segs;
+};
+
+struct tcp_skb_cb {
+	__u16 tcp_gso_segs;
+};
+
+/* Of these events only members that say which arguments the tracepoint has on this kernel. */
+struct trace_event_raw_kfree_skb {
+	void *rx_sk; /* not in 6.10 */
+};
+
+struct trace_event_raw_tcp_retransmit_skb {
+	int err; /* not in 6.14 */
+};
+
+struct trace_event_raw_tcp_send_reset {
+	enum { ANY_REASON } reason; /* not in 6.9 */
+};
+
+/* -- packets that are counted (traffic.bpf.c) */
+
+struct sk_buff___counted {
+	struct net_device *dev;
+	struct sock *sk;
+	unsigned int len, data_len;
+	__u16 queue_mapping;
+	__u8 encapsulation : 1;
+	__u8 vlan_present : 1; /* not in 6.18 */
+	__u32 vlan_all; /* not in 6.1 */
+	__be16 protocol;
+	__u16 inner_transport_header, network_header, mac_header;
+	unsigned int end; /* offset from head on 64 bits */
+	unsigned char *head, *data;
+};
+
+struct skb_shared_info___counted {
+	unsigned short gso_size, gso_segs;
+	unsigned int gso_type;
+};
+
+struct rtnl_link_ops___counted {
+	const char *kind;
+};
+
+struct net_device___counted {
+	int ifindex;
+	unsigned int real_num_rx_queues;
+	unsigned short type;
+	possible_net_t nd_net;
+	struct {
+		void *parent;
+	} dev;
+	struct rtnl_link_ops___counted *rtnl_link_ops;
 };
 
 #pragma clang attribute pop

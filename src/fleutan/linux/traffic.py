@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packets, bytes and segments per flow, device, queue and CPU: counting, and bytes into Records.
+
+Counting is done by bpf/traffic.bpf.c, whose layout stands here a second time; it reaches every
+device of every network namespace, and ends with the process.  Reading imports no numpy; parsing
+needs neither kernel nor privileges.  Which end of a packet is ours is not decided here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import ExitStack
+from mmap import mmap
+from struct import pack
+from typing import TYPE_CHECKING, NamedTuple
+
+from fleutan.errors import FleutanError, UsageError
+from fleutan.linux.capabilities import LIBBPF
+from fleutan.linux.iterators import ticks_per_second
+from fleutan.linux.libbpf import BpfObject, Runs
+from fleutan.linux.maps import Map, possible_cpus
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fleutan.linux.records import Records
+
+    Buffer = bytes | bytearray | memoryview
+
+_OBJECT = os.path.join(os.path.dirname(__file__), "bpf", "traffic.bpf.o")
+
+#: Rows that one reading can hold; what comes after is added up per device.  Each takes some 350
+#: bytes of kernel memory.
+ENTRIES = 65_536
+#: More are refused: the kernel would take all memory for them before it says no.
+MOST_ENTRIES = 1 << 20
+#: Rows for what is added up per device, direction and CPU.
+OTHERS = 4_096
+
+PROGRAMS = ("sent", "received")
+RX, TX = 0, 1
+IP, NOT_IP, UNREADABLE, OVERFLOW = range(4)
+NO_QUEUE = 0xFFFF
+#: As in bpf/traffic.bpf.c.
+_FLOWS_SLOT, _OTHERS_SLOT = 0, 1
+_CELLS = 128
+_CELL_SIZE, _KEY_SIZE, _COUNTS_SIZE = 128, 64, 48
+
+#: struct flow_key, bpf/traffic.bpf.c: type, members in order.
+KEY = (
+    ("4u4", "src dst"),
+    ("i8", "cookie"),
+    ("u4", "netns ifindex"),
+    ("u2", "cpu queue sport dport ethertype"),
+    ("u1", "kind direction proto icmp_type icmp_code padding"),
+)
+#: struct counts.
+COUNTS = (("i8", "packets bytes wire_bytes segments first_ns"), ("u4", "first_tick last_tick"))
+
+
+class Counts(NamedTuple):
+    """What was counted from ``began_ns`` to ``ended_ns`` (both CLOCK_MONOTONIC).
+
+    ``keys`` and ``values`` are whole records in the same order and ``cells`` whole pairs of them,
+    for ``parse``.  ``wall_ns`` is how far UTC was ahead of that clock at the end; ``missed`` is
+    how many packets came while another one was counted on the same CPU.
+    """
+
+    keys: Buffer
+    values: Buffer
+    cells: Buffer
+    began_ns: int
+    ended_ns: int
+    wall_ns: int = 0
+    missed: int = 0
+
+
+class _Tables:
+    """The tables of one reading.  While they are in use, only the programs write to them."""
+
+    def __init__(self, programs: BpfObject, generation: int, library: str) -> None:
+        names = (f"{name}_{generation}" for name in ("flows", "others", "cells"))
+        self.flows, self.others, cells = (Map(programs.map(name), library) for name in names)
+        self.generation = generation
+        self._area = mmap(cells.descriptor, cells.max_entries * _CELL_SIZE)
+
+    def clear(self, rest: bytes) -> None:
+        """Empty but for the row per direction and CPU that takes what finds no other row."""
+        self._area[:] = bytes(len(self._area))
+        self.others.put_all(rest, bytes(len(rest) // _KEY_SIZE * _COUNTS_SIZE))
+
+    def take(self, began_ns: int, ended_ns: int, missed: int) -> Counts:
+        """All that they hold."""
+        flows, others = self.flows.drain(), self.others.drain()
+        keys, values = b"".join((flows.keys, others.keys)), b"".join((flows.values, others.values))
+        wall_ns = time.time_ns() - time.monotonic_ns()
+        return Counts(keys, values, self._area[:], began_ns, ended_ns, wall_ns, missed)
+
+    def close(self) -> None:
+        """Lets go of the cells."""
+        self._area.close()
+
+
+class Counting:
+    """The kernel counts while the context lasts; every reading takes away what was counted.
+
+    ``entries`` bounds the rows of one reading; making one raises UsageError where they are less
+    than 1 or above MOST_ENTRIES.  Entering raises NotSupported with the reason; it takes root, or
+    CAP_BPF and CAP_PERFMON.
+    """
+
+    def __init__(self, entries: int = ENTRIES, path: str = _OBJECT, library: str = LIBBPF) -> None:
+        if not 1 <= entries <= MOST_ENTRIES:
+            raise UsageError(f"traffic: {entries} rows cannot be kept; at least 1 and at most {MOST_ENTRIES} can")
+        self._entries = entries
+        self._path = path
+        self._library = library
+        self._held = ExitStack()
+        self._began = self._missed = 0
+        self._used: _Tables
+        self._spare: _Tables
+
+    def __enter__(self) -> Counting:
+        with open(self._path, "rb") as file:
+            elf = file.read()
+        cpus = possible_cpus()
+        self._rest = _keys_of_the_rest(cpus)
+        sizes = dict.fromkeys(("flows_0", "flows_1"), self._entries)
+        sizes |= dict.fromkeys(("others_0", "others_1"), OTHERS + 2 * cpus)
+        sizes |= dict.fromkeys(("cells_0", "cells_1"), 2 * cpus * _CELLS)
+        with ExitStack() as held:
+            self._programs = held.enter_context(BpfObject("traffic", elf, sizes=sizes, library=self._library))
+            self._begin(held)
+            self._held = held.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the counting; what was not read is gone.  May be called any number of times."""
+        self._held.close()
+
+    def read(self) -> Counts:
+        """What was counted since the reading before, or since the beginning.
+
+        Every packet is in exactly one reading.  Raises FleutanError.
+        """
+        before, self._used = self._used, self._spare
+        self._spare = before
+        self._used.clear(self._rest)
+        self._use(self._used)
+        began, self._began = self._began, time.monotonic_ns()
+        missed, self._missed = self._missed, sum(self.runs(program).recursion_misses for program in PROGRAMS)
+        return before.take(began, self._began, self._missed - missed)
+
+    def runs(self, program: str) -> Runs:
+        """How often one of PROGRAMS ran and how long it took; see ``libbpf.counting_runs``."""
+        return self._programs.runs(program)
+
+    def _begin(self, held: ExitStack) -> None:
+        self._used = _Tables(self._programs, 0, self._library)
+        self._spare = _Tables(self._programs, 1, self._library)
+        held.callback(self._used.close)
+        held.callback(self._spare.close)
+        self._tables, self._globals = (Map(self._programs.map(name), self._library) for name in ("tables", ".bss"))
+        self._used.clear(self._rest)
+        self._programs.attach(*PROGRAMS)
+        self._began = time.monotonic_ns()
+
+    def _use(self, tables: _Tables) -> None:
+        """From here on the programs write to these.
+
+        A map in a map is replaced when no program uses the one before any more, nor then the
+        generation before: the cells go first, for they are emptied into flows.
+        """
+        self._globals.put(_native(0), _native(tables.generation))
+        self._tables.put(_native(_FLOWS_SLOT), _native(tables.flows.descriptor))
+        self._tables.put(_native(_OTHERS_SLOT), _native(tables.others.descriptor))
+
+
+def _native(number: int) -> bytes:
+    return number.to_bytes(4, sys.byteorder)
+
+
+def _keys_of_the_rest(cpus: int) -> bytes:
+    """A struct flow_key of OVERFLOW without device for each CPU and direction."""
+    return b"".join(
+        pack("=32xq2I5H6B", 0, 0, 0, cpu, NO_QUEUE, 0, 0, 0, OVERFLOW, direction, 0, 0, 0, 0)
+        for cpu in range(cpus)
+        for direction in (RX, TX)
+    )
+
+
+def parse(counts: Counts) -> Records:
+    """The rows of a reading, one per flow, direction, device, queue and CPU.
+
+    ``src`` and ``dst`` are the packet's own, as ``(n, 4)`` uint32 in network order (IPv4 as
+    IPv4-mapped).  ``queue`` is unknown where the kernel recorded none, ``cookie`` where no socket
+    of this host sent the packet, ``icmp_type`` and ``icmp_code`` for other protocols.  ``kind``
+    is IP, NOT_IP (``ethertype`` says what), UNREADABLE (headers not in one piece or not what the
+    ethertype says) or OVERFLOW: the sum of what found no row of its own, with the device where it
+    is known.  ``bytes`` are as the kernel counts a packet, with link-layer header; ``wire_bytes``
+    have the headers of each of its ``segments`` and its VLAN tag.  ``first_ns`` and ``last_ns``
+    are CLOCK_MONOTONIC to the tick.  Raises FleutanError where the bytes are not whole records.
+    """
+    import numpy as np
+
+    from fleutan.linux.records import Records
+
+    key, value = (
+        np.dtype([(name, kind) for kind, part in layout for name in part.split()]) for layout in (KEY, COUNTS)
+    )
+    keys, values = _rows(counts, np.dtype([("key", key), ("counts", value), ("padding", "V16")]))
+    columns = {name: np.ascontiguousarray(keys[name]) for name in ("src", "dst")}
+    for table in (keys, values):
+        names = [name for name in table.dtype.names or () if name not in ("src", "dst", "padding")]
+        columns |= {name: table[name].astype(np.int64) for name in names}
+    icmp = (columns["kind"] == IP) & np.isin(columns["proto"], _ICMP)
+    first, last = columns.pop("first_tick"), columns.pop("last_tick")
+    columns["last_ns"] = columns["first_ns"] + ((last - first) & 0xFFFF_FFFF) * 1_000_000_000 // ticks_per_second()
+    known = {
+        "queue": columns["queue"] != NO_QUEUE,
+        "cookie": columns["cookie"] != 0,
+        "icmp_type": icmp,
+        "icmp_code": icmp,
+    }
+    return Records(len(keys), columns, known)
+
+
+#: IPPROTO_ICMP, IPPROTO_ICMPV6.
+_ICMP = (1, 58)
+
+
+def _rows(counts: Counts, cell: np.dtype[np.void]) -> tuple[NDArray[np.void], NDArray[np.void]]:
+    """Keys and counts of all that counted something, each key once."""
+    import numpy as np
+
+    for data, size in ((counts.keys, _KEY_SIZE), (counts.values, _COUNTS_SIZE), (counts.cells, _CELL_SIZE)):
+        if memoryview(data).nbytes % size:
+            raise FleutanError(f"traffic: {memoryview(data).nbytes} bytes are no whole records of {size}")
+    keys, values = np.frombuffer(counts.keys, cell["key"]), np.frombuffer(counts.values, cell["counts"])
+    if len(keys) != len(values):
+        raise FleutanError(f"traffic: {len(keys)} keys, but {len(values)} counts")
+    cells = np.frombuffer(counts.cells, cell)
+    cells = cells[cells["counts"]["packets"] > 0]
+    seen = values["packets"] > 0
+    keys, values = keys[seen], values[seen]
+    where = _places(cells["key"].tobytes(), keys)
+    inside = where >= 0
+    _add(values, where[inside], cells["counts"][inside])
+    rest = cells[~inside]
+    return np.concatenate([keys, rest["key"]]), np.concatenate([values, rest["counts"]])
+
+
+def _places(cells: bytes, keys: NDArray[np.void]) -> NDArray[np.int64]:
+    """For each key of ``cells`` its place among ``keys``, −1 where it is not there.
+
+    Cells are few, so they are looked for by name among those keys that have a number in common
+    with one of them.
+    """
+    import numpy as np
+
+    number_of = 0x9E37_79B9_7F4A_7C15 ** np.arange(1, 9, dtype=np.uint64)
+    ours, theirs = (np.frombuffer(data, np.uint64).reshape(-1, 8) for data in (cells, keys.tobytes()))
+    alike = np.flatnonzero(np.isin((theirs * number_of).sum(1), (ours * number_of).sum(1)))
+    by_key = {keys[row].tobytes(): row for row in alike.tolist()}
+    named = (cells[at : at + _KEY_SIZE] for at in range(0, len(cells), _KEY_SIZE))
+    return np.array([by_key.get(name, -1) for name in named], np.int64)
+
+
+def _add(values: NDArray[np.void], rows: NDArray[np.int64], later: NDArray[np.void]) -> None:
+    """What a flow counted in its cell, which is always later than what stands in the table."""
+    for name in ("packets", "bytes", "wire_bytes", "segments"):
+        values[name][rows] += later[name]
+    values["last_tick"][rows] = later["last_tick"]

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose sockets are gone, or were never seen: owners for rows that have no inode.
+
+A row is matched with Tables that have ``cookie`` and ``pids`` (flows, lifecycle): by its cookie,
+by its ends, or by the socket that waits at its local end.  Each way gives ``Claims``; what they
+say together is joined as in ``owners``, with what is remembered of processes that have ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleutan import address
+from fleutan.column import Column
+from fleutan.linux.proc import Holders, Process
+from fleutan.sources.owners import Read, with_owners
+from fleutan.table import Table
+
+Ints = NDArray[np.int64]
+
+#: What sockets are told apart by; the last narrows the search down before the rest is compared.
+_LOCAL = ("netns_inode", "proto", "src", "sport")
+_ENDS = ("netns_inode", "proto", "src", "dst", "dport", "sport")
+_ANY_IPV4, _ANY_IPV6 = (0, address.MAPPED), (0, 0)
+
+
+class Claims(NamedTuple):
+    """That process ``pids[i]`` owns row ``rows[i]``; a row may have several."""
+
+    rows: Ints
+    pids: Ints
+
+
+NO_CLAIMS = Claims(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+class Remembered(NamedTuple):
+    """What is known of a process that may have ended: its command, and the path of its control group."""
+
+    comm: str | None
+    cgroup: str | None = None
+
+
+def together(claims: Iterable[Claims]) -> Claims:
+    """All claims."""
+    rows, pids = zip(NO_CLAIMS, *claims, strict=True)
+    return Claims(np.concatenate(rows), np.concatenate(pids))
+
+
+def by_cookie(columns: Mapping[str, Column], left: Ints, table: Table) -> Claims:
+    """Who holds the sockets of these rows, by their cookies."""
+    cookies, theirs = columns["cookie"], table.column("cookie")
+    left = left[cookies.mask()[left]]
+    owned = np.flatnonzero(theirs.mask() & table.column("pids").mask())
+    return _matched(left, cookies.values[left][:, None], owned, theirs.values[owned][:, None], table)
+
+
+def by_ends(columns: Mapping[str, Column], left: Ints, table: Table) -> Claims:
+    """Who holds the sockets of these rows, by protocol, addresses, ports and namespace."""
+    owned = np.flatnonzero(table.column("pids").mask())
+    ours, theirs = _numbers(columns, left, _ENDS), _numbers(table.columns, owned, _ENDS)
+    return _matched(left, ours, owned, theirs, table)
+
+
+def by_listener(columns: Mapping[str, Column], left: Ints, table: Table) -> Claims:
+    """Who holds the socket that waits at these rows' local ends: at the address, else at any.
+
+    Of a socket for any IPv6 address it is taken that it waits for IPv4 too.
+    """
+    waits = table.column("dport").values == 0
+    owned = np.flatnonzero(waits & table.column("pids").mask())
+    theirs = _numbers(table.columns, owned, _LOCAL)
+    found: list[Claims] = []
+    for at in (None, _ANY_IPV4, _ANY_IPV6):
+        rows, ours = left, _numbers(columns, left, _LOCAL)
+        if at == _ANY_IPV4:
+            four = address.is_ipv4(ours[:, 2:4])
+            rows, ours = rows[four], ours[four]
+        if at is not None:
+            ours[:, 2:4] = at
+        found.append(_matched(rows, ours, owned, theirs, table))
+        left = np.setdiff1d(left, found[-1].rows)
+    return together(found)
+
+
+def _numbers(columns: Mapping[str, Column], rows: Ints, names: Sequence[str]) -> Ints:
+    """The rows of several columns as ``(n, k)`` int64; a word as a number that is its own everywhere."""
+    parts: list[Ints] = []
+    for name in names:
+        column = columns[name]
+        values = column.values[rows]
+        if column.words is not None:
+            codes = np.array([*map(_number_of, column.words), -1], np.int64)
+            values = codes[values]
+        parts.append(values.astype(np.int64).reshape(len(rows), values.ndim))
+    return np.concatenate(parts, axis=1)
+
+
+def _number_of(word: str) -> int:
+    return int.from_bytes(word.encode()[:7], "big")
+
+
+def _matched(rows: Ints, keys: Ints, others: Ints, their_keys: Ints, table: Table) -> Claims:
+    """The owners of the other rows with equal keys, ``(n, k)`` and ``(m, k)``."""
+    near = np.isin(their_keys[:, -1], keys[:, -1])
+    others, their_keys = others[near], their_keys[near]
+    if not len(others):
+        return NO_CLAIMS
+    _, codes = np.unique(np.concatenate([keys, their_keys]), axis=0, return_inverse=True)
+    ours, theirs = np.split(codes.reshape(-1), [len(rows)])
+    order = np.argsort(theirs, kind="stable")
+    first, last = (np.searchsorted(theirs[order], ours, side) for side in ("left", "right"))
+    pids = table.column("pids")
+    sets = pids.values[others[order[_ranges(first, last - first)]]]
+    return _members(np.repeat(rows, last - first), sets, pids.words or ())
+
+
+def _members(rows: Ints, sets: NDArray[np.int32], words: Sequence[Sequence[int]]) -> Claims:
+    """A claim for each member of each row's set."""
+    lengths = np.array([len(members) for members in words], np.int64)
+    flat = np.array([pid for members in words for pid in members], np.int64)
+    starts = np.cumsum(lengths) - lengths
+    return Claims(np.repeat(rows, lengths[sets]), flat[_ranges(starts[sets], lengths[sets])])
+
+
+def _ranges(starts: Ints, counts: Ints) -> Ints:
+    """``starts[0], starts[0] + 1 ...``, so many of each, one after the other."""
+    before = np.cumsum(counts) - counts
+    return np.repeat(starts - before, counts) + np.arange(counts.sum())
+
+
+def with_claims(
+    columns: Mapping[str, Column],
+    claims: Claims,
+    wanted: Collection[str],
+    read: Read,
+    remembered: Callable[[Collection[int]], Mapping[int, Remembered]],
+) -> tuple[dict[str, Column], Table]:
+    """The columns with the wanted ones of ``owners.SOCKET_FIELDS``, and the table ``owners``.
+
+    ``remembered`` tells of processes that ``read`` does not find any more.
+    """
+    rows = len(columns["cookie"])
+    numbered = {**columns, "inode": Column(np.arange(1, rows + 1))}
+    holders = Holders(claims.pids.tolist(), (claims.rows + 1).tolist(), 0)
+    found, owners = with_owners(numbered, holders, wanted, _remembering(read, remembered))
+    del found["inode"]
+    return found, owners
+
+
+def _remembering(read: Read, remembered: Callable[[Collection[int]], Mapping[int, Remembered]]) -> Read:
+    def reading(pids: Iterable[int], details: Collection[str]) -> list[Process]:
+        pids = list(pids)
+        alive = read(pids, details)
+        gone = remembered(set(pids).difference(process.pid for process in alive))
+        return [*alive, *(_gone(pid, known) for pid, known in gone.items())]
+
+    return reading
+
+
+def _gone(pid: int, known: Remembered) -> Process:
+    return Process(pid, known.comm, cgroup=None if known.cgroup is None else f"0::{known.cgroup}\n")
