@@ -211,3 +211,9 @@ def check(members: list[Row], row: dict[str, Any]) -> None:
     assert row["rtt_us_p50"] == (rtts[(len(rtts) + 1) // 2 - 1] if rtts else None)
     assert row["rtt_us_p90"] == (rtts[-(-len(rtts) * 9 // 10) - 1] if rtts else None)
     assert (row["rtt_us_min"], row["rtt_us_max"]) == ((rtts[0], rtts[-1]) if rtts else (None, None))
+
+
+def test_rows_of_drops_are_not_counted_as_flows() -> None:
+    rows = Table("drops", {"event": text_column(["drop", "drop"]), "packets": Column(np.array([2, 3]))})
+    found = group(rows, ["event"], "packets")
+    assert (found.names, found.rows) == (["event", "packets"], [("drop", 5)])

@@ -51,7 +51,7 @@ def test_the_formulas_hold_and_unknown_stays_unknown(rows: list[dict[str, int | 
             if expected is None:
                 assert value is None
             else:
-                tolerance = 1e-6 if name == "retrans_share" else 1 + abs(expected) * 1e-9
+                tolerance = (1e-6 if name == "retrans_share" else 1) + abs(expected) * 1e-9
                 assert abs(value - min(expected, (1 << 63) - 1024)) <= tolerance
 
 

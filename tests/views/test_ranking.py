@@ -76,3 +76,8 @@ def test_the_first_are_the_same_as_those_of_all(values: list[int | None], top: i
     slowest = [value for value in ranked(flows, "latency", top)["rtt"].tolist() if value is not None]
     known = sorted(value for value in values if value is not None)
     assert slowest == known[-top:][: len(slowest)] or len(values) < top or None in values
+
+
+def test_the_most_packets_first() -> None:
+    drops = table(packets=numbers(1, 5, None, 5), bytes=numbers(9, 1, 9, 2))
+    assert order(ranked(drops, "drops")) == [3, 1, 0, 2]

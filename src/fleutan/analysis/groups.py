@@ -8,7 +8,7 @@ or ``_max`` behind it where it is not the sum (``rtt_us_p50``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -68,9 +68,13 @@ class Grouped:
 #: What people say when they group, beyond the names that a filter takes.
 ALIASES = {"port": "service"}
 
+#: The kinds of tables in which one flow may have several rows.
+SEVERAL_ROWS = ("drops",)
+
 _SUMMED = (
     *("tx_rate", "acked_rate", "rx_rate", "segs_out_rate", "segs_in_rate", "retrans_rate"),
     *("bytes_sent", "bytes_acked", "bytes_received", "bytes_retrans", "segs_out", "segs_in", "retrans"),
+    *("packets", "segments", "bytes"),
 )
 _RTT = {
     "min": ("min(flow.{0})", "least"),
@@ -125,6 +129,12 @@ WHERE NOT EXISTS (
 """
 
 
+def measures_of(fields: Collection[str], kind: str = "flows") -> list[Measure]:
+    """The measures of a table with these fields; rows are counted where each is a flow of its own."""
+    counted = kind not in SEVERAL_ROWS
+    return [measure for measure in MEASURES if set(measure.needs) <= set(fields) and (measure.needs or counted)]
+
+
 def key(name: str) -> Field:
     """The field that is meant as a key of groups.  Raises UsageError where there is none."""
     field = require(ALIASES.get(name.lower(), name))
@@ -142,7 +152,7 @@ def group(table: Table, by: Sequence[str], order: str = "flows", top: int = 0) -
     for what is no measure of this table.
     """
     fields = list(dict.fromkeys(key(name) for name in by))
-    measures = [measure for measure in MEASURES if all(name in table for name in measure.needs)]
+    measures = measures_of(table.columns, table.kind)
     rows, others, groups = _query(table, fields, measures, _place(order, measures), top)
     headings = (*map(_heading, fields), *(measure.heading for measure in measures))
     return Grouped(tuple(field.key for field in fields), headings, rows, others, groups - len(rows))

@@ -90,8 +90,11 @@ class Counts(NamedTuple):
 class Counting:
     """The programs that count, in the kernel while the context lasts.
 
-    ``flows`` is how many rows by flow a reading can hold.  Entering raises NotSupported with the
-    reason; it takes root, or CAP_BPF and CAP_PERFMON, and Linux 5.17 (where drops have reasons).
+    ``flows`` is how many rows by flow a reading can hold.  What the kernel frees as used up is no
+    drop to it: requests for connections that a full listener does not take are counted by that
+    socket alone (``sk_drops``, ListenDrops).  Resets from ports without a socket are told since
+    Linux 6.10.  Entering raises NotSupported with the reason; it takes root, or CAP_BPF and
+    CAP_PERFMON, and Linux 5.17 (where drops have reasons).
     """
 
     def __init__(self, flows: int = FLOWS, rest: int = REST, path: str = _OBJECT, library: str = LIBBPF) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from fleutan import address
 from fleutan.column import Column, text_column
 from fleutan.errors import FleutanError
 from fleutan.linux import drops, namespaces, reasons
-from fleutan.linux.drops import DROP, RESET_RECEIVED, RESET_SENT, RETRANSMIT, Counts, Symbols
+from fleutan.linux.drops import DROP, RESET_RECEIVED, RESET_SENT, RETRANSMIT, Counting, Counts, Symbols
 from fleutan.linux.records import Records
 from fleutan.sources.attribution import Claims, by_cookie, by_ends, by_listener, together, with_claims
 from fleutan.sources.lifecycle import HOLDER, LISTENER, space_names, with_row
@@ -111,6 +111,24 @@ def table(
     at_ns, interval_ns = counts.ended_ns + counts.wall_ns, counts.ended_ns - counts.began_ns
     reading = Reading(host, "all", at_ns, interval_ns, SOURCE, _notes(counts, records))
     return Table("drops", columns, reading, {"owners": owners})
+
+
+class Counter(Protocol):
+    """What counts for ``table`` while it is entered."""
+
+    def __enter__(self) -> Counter:
+        """Begins to count."""
+
+    def __exit__(self, *_: object) -> None:
+        """Ends it."""
+
+    def read(self) -> Counts:
+        """What was counted since the last call."""
+
+
+def counting() -> Counter:
+    """The kernel's programs, to be entered: raises NotSupported then where they are not to be had."""
+    return Counting()
 
 
 def _columns(records: Records, around: Surroundings) -> dict[str, Column]:
@@ -234,6 +252,10 @@ _MADE: dict[str, Callable[[Records, Surroundings], Column]] = {
     "dev": _device,
     "netns": _netns,
 }
+
+
+#: Every column of the table.
+COLUMNS = (*_RULES, *_MADE, "owner_by", *SOCKET_FIELDS)
 
 
 def _claims(columns: Mapping[str, Column], flows: Sequence[Table]) -> tuple[Claims, Column]:

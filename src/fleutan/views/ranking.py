@@ -27,8 +27,9 @@ def ranked(table: Table, view: str, top: int = 0) -> Table:
     """The table in the order of the view's interest; ``top`` rows, 0 for all.
 
     ``flows`` and ``volume``: most bytes first, or the highest rate where there are rates.
-    ``products``: the widest window first.  ``latency``: the quickest first; its ``top`` are the
-    slowest.  ``limits``: the worst verdict first, in it the fastest flow.
+    ``drops``: the most packets first.  ``products``: the widest window first.  ``latency``: the
+    quickest first; its ``top`` are the slowest.  ``limits``: the worst verdict first, in it the
+    fastest flow.
     """
     keys = _KEYS[view](table)
     if not len(table):
@@ -67,6 +68,10 @@ def _widest(table: Table) -> Keys:
     return [-numbers(table, "cwnd_bytes"), *_ties(table)]
 
 
+def _most_packets(table: Table) -> Keys:
+    return [-np.nan_to_num(numbers(table, "packets")), -np.nan_to_num(numbers(table, "bytes")), *_ties(table)]
+
+
 def _worst(table: Table) -> Keys:
     column = table.column("limit")
     places = {word: place for place, word in enumerate(SEVERITY)}
@@ -85,4 +90,5 @@ _KEYS: dict[str, Callable[[Table], Keys]] = {
     "products": _widest,
     "latency": _quickest,
     "limits": _worst,
+    "drops": _most_packets,
 }

@@ -137,3 +137,9 @@ def test_figures_of_groups(key: str, value: object, text: str) -> None:
     field = require(key.removesuffix("_p50")) if key != "flows" else require("cwnd")
     write: Callable[[object], str] = figures.of_group(Heading(key, field.type, field.unit, ""))
     assert write(value) == text
+
+
+def test_an_end_that_is_not_known_is_no_address() -> None:
+    halves = Column(np.array([[0, 1], [0, 0]]), np.array([True, False]))
+    found = Table("drops", {"src": halves, "sport": Column(np.array([7, 0]))})
+    assert figures.cells(found, "local") == ["::1#7", figures.UNKNOWN]

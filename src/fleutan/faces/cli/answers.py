@@ -54,10 +54,16 @@ def answer(plan: Plan, table: Table, screen: Screen, names: figures.Names | None
         body = _latency_page(plan, table, look) if plan.view.name == "latency" else _volume_page(plan, table, look)
         return Text(body, _foot(plan, table, [flow_count(len(table))], look))
     rows = _rows(plan, table, _top(plan, screen))
-    shown = [flow_count(len(rows))]
+    shown = [_counted(plan, len(rows))]
     if len(rows) < len(table):
-        shown = [f"the first {len(rows):,} of {flow_count(len(table))}: --all shows every one"]
+        shown = [f"the first {len(rows):,} of {_counted(plan, len(table))}: --all shows every one"]
     return Text(_table_page(plan, table, rows, look), _foot(plan, table, shown, look))
+
+
+def _counted(plan: Plan, rows: int) -> str:
+    if plan.view.name != "drops":
+        return flow_count(rows)
+    return f"{rows:,} {'row' if rows == 1 else 'rows'}"
 
 
 def _top(plan: Plan, screen: Screen) -> int:
@@ -158,14 +164,15 @@ def _grouped(plan: Plan, table: Table, screen: Screen, names: figures.Names | No
     from fleutan.analysis import groups
     from fleutan.faces.cli.pages import groups as page
 
-    default = "tx_rate" if plan.timed and plan.view.name != "latency" else page.ORDERS[plan.view.name]
+    rated = plan.timed and plan.view.name not in ("latency", "drops")
+    default = "tx_rate" if rated else page.ORDERS[plan.view.name]
     grouped = groups.group(table, plan.by, plan.sort or default, _top(plan, screen))
     if plan.options.form != "text":
         return Pieces(_grouped_machine(plan, table, grouped))
     look = Look(screen, plan.options.header, names)
     typed = {groups.key(word).key: word.upper() for word in listed("--group", plan.options.group)}
     count = len(grouped.rows) + grouped.folded
-    shown = f"{count:,} {'group' if count == 1 else 'groups'} of {flow_count(len(table))}"
+    shown = f"{count:,} {'group' if count == 1 else 'groups'} of {_counted(plan, len(table))}"
     foot = _foot(plan, table, [shown], look)
     return Text(page.page(grouped, plan.view.name, look, plan.steps_ms, typed), foot)
 
@@ -197,7 +204,7 @@ def _machine(plan: Plan, table: Table, rows: Table) -> Iterator[bytes]:
     if plan.options.form == "jsonl":
         return json.lines(chosen)
     head = {"schema": f"fleutan/{plan.view.name}/1", **head_of(table), **_of_view(plan, table)}
-    return json.document(chosen, head)
+    return json.document(chosen, head, "drops" if plan.view.name == "drops" else "flows")
 
 
 def _of_view(plan: Plan, table: Table) -> dict[str, Any]:

@@ -7,19 +7,21 @@ Imported only when a command runs: from here on numpy is there.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, count, islice
 
 import click
 
 from fleutan.faces.cli import figures
 from fleutan.faces.cli.answers import Pieces, Text, answer
 from fleutan.faces.cli.flows import Options
-from fleutan.faces.cli.plans import Plan, plan
+from fleutan.faces.cli.plans import Plan, is_timed, plan, plan_drops
 from fleutan.faces.cli.terminal import Screen, screen
 from fleutan.live import Asked
-from fleutan.sources.capture import Capture, Pending, Reader
+from fleutan.live.drops import Drops
+from fleutan.sources.capture import Pending, Reader
+from fleutan.sources.drops import Counter, counting
+from fleutan.table import Table
 
 #: How long -r waits for names before it shows what it has.
 NAMES_SECONDS = 0.5
@@ -27,23 +29,6 @@ NAMES_SECONDS = 0.5
 WATCH_SECONDS = 2.0
 #: Lines that are encoded and written together.
 LINES = 1000
-
-
-class Asking(NamedTuple):
-    """What stays the same from round to round."""
-
-    plan: Plan
-    asked: Asked
-    reader: Reader
-    names: figures.Names | None
-
-    def answer(self, here: Screen, capture: Capture, before: Capture | None, said: set[str]) -> Text | Pieces:
-        """The answer; notes that were not said before go to standard error, unless it shows them itself."""
-        table = self.asked.answer(capture, before)
-        if not (self.plan.options.watch and here.moves):
-            _say(note for note in table.reading.notes if note not in said)
-            said.update(table.reading.notes)
-        return answer(self.plan, table, here, self.names)
 
 
 def run(options: Options, reader: Reader, pending: Pending | None) -> None:
@@ -55,15 +40,15 @@ def run(options: Options, reader: Reader, pending: Pending | None) -> None:
     if pending is not None and asked.answer_by != "auto":
         pending.result()
     first = reader.begin() if reader.answer_by(asked.answer_by) or pending is None else pending
-    asking = Asking(planned, asked, reader, _names() if options.resolve else None)
-    if options.watch or options.count:
-        _repeat(asking, first)
-        return
-    before, capture = None, first.result()
-    if options.interval is not None:
-        before, capture = capture, reader.take_after(capture, options.interval)
-    here = screen(sys.stdout)
-    write(asking.answer(here, capture, before, set()), here)
+    tell(planned, _tables(options, asked, reader, first))
+
+
+def run_drops(options: Options, reader: Reader, counting: Callable[[], Counter] = counting) -> None:
+    """Counts what is dropped, and writes it as ``run`` does."""
+    planned = plan_drops(options)
+    with Drops(planned.question, reader, counting, every=options.netns == "all") as counted:
+        seconds = options.interval or WATCH_SECONDS
+        tell(planned, (counted.after(seconds) for _ in _numbers(options)))
 
 
 def _names() -> figures.Names:
@@ -92,30 +77,46 @@ def _encoded(text: Text, encoding: str) -> Iterator[bytes]:
         yield "\n".join([*batch, ""]).encode(encoding, "replace")
 
 
-def _repeat(asking: Asking, first: Pending) -> None:
-    """Round after round; on a terminal text stays in place, elsewhere rounds follow each other."""
-    options = asking.plan.options
-    rounds = _rounds(asking, first)
+def tell(planned: Plan, tables: Iterable[Table]) -> None:
+    """Writes the answer of each table; on a terminal text stays in place, elsewhere answers follow each other."""
+    options = planned.options
+    names = _names() if options.resolve else None
+    said: set[str] = set()
+    answers = (_answered(planned, table, names, said) for table in tables)
     if options.watch and options.form == "text" and screen(sys.stdout).moves:
         from fleutan.faces.cli.watching import show
 
-        show(said for said, _ in rounds if isinstance(said, Text))
+        show(text for text, _ in answers if isinstance(text, Text))
         return
-    for number, (said, here) in enumerate(rounds):
+    for number, (text, here) in enumerate(answers):
         if number and options.form == "text":
             click.echo()
-        write(said, here)
+        write(text, here)
 
 
-def _rounds(asking: Asking, first: Pending) -> Iterator[tuple[Text | Pieces, Screen]]:
-    options = asking.plan.options
-    seconds = options.interval or WATCH_SECONDS
+def _answered(planned: Plan, table: Table, names: figures.Names | None, said: set[str]) -> tuple[Text | Pieces, Screen]:
+    """The answer; notes that were not said before go to standard error, unless it shows them itself."""
+    here = screen(sys.stdout)
+    if not (planned.options.watch and here.moves):
+        _say(note for note in table.reading.notes if note not in said)
+        said.update(table.reading.notes)
+    return answer(planned, table, here, names), here
+
+
+def _numbers(options: Options) -> Iterable[int]:
+    """A number for each answer that is asked for."""
+    if options.count is not None:
+        return range(options.count)
+    return count() if options.watch else range(1)
+
+
+def _tables(options: Options, asked: Asked, reader: Reader, first: Pending) -> Iterator[Table]:
+    """The flows of one reading, or of one after the other."""
     before = first.result()
-    said: set[str] = set()
-    left = options.count
-    while left is None or left > 0:
-        capture = asking.reader.take_after(before, seconds)
-        here = screen(sys.stdout)
-        yield asking.answer(here, capture, before, said), here
+    if not is_timed(options):
+        yield asked.answer(before)
+        return
+    for _ in _numbers(options):
+        capture = reader.take_after(before, options.interval or WATCH_SECONDS)
+        yield asked.answer(capture, before)
         before = capture
-        left = None if left is None else left - 1

@@ -141,7 +141,10 @@ def _spelled(column: Column, write: Callable[[Any], str]) -> list[str]:
 
 def ends(table: Table, address: str, port: str, names: Names | None = None) -> list[str]:
     """``address#port`` of every row; a wildcard port is ``*``."""
-    known, codes = distinct(table.column(address).values)
+    column = table.column(address)
+    if not column.mask().all():
+        return _where_known(table, address, port, names)
+    known, codes = distinct(column.values)
     ports = table.column(port).values.tolist()
     if names is None:
         return [f"{known[code]}#{number or '*'}" for code, number in zip(codes.tolist(), ports, strict=True)]
@@ -151,6 +154,13 @@ def ends(table: Table, address: str, port: str, names: Names | None = None) -> l
         f"{hosts[code]}#{names.port(number, proto) or number if number else '*'}"
         for code, number, proto in zip(codes.tolist(), ports, protos, strict=True)
     ]
+
+
+def _where_known(table: Table, address: str, port: str, names: Names | None) -> list[str]:
+    """The ends of a table in which not every row has one."""
+    known = table.column(address).mask()
+    told = iter(ends(table.take(known), address, port, names))
+    return [next(told) if has_end else UNKNOWN for has_end in known.tolist()]
 
 
 def host_names(addresses: Iterable[str], names: Names) -> list[str]:

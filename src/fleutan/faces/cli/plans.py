@@ -64,6 +64,24 @@ def plan(options: Options) -> Plan:
     return Plan(options, view, columns, sort, by, _steps(options.thresh), question)
 
 
+def plan_drops(options: Options) -> Plan:
+    """The plan of ``fleutan drops``; raises UsageError as ``plan`` does."""
+    from fleutan.live.drops import require as known
+    from fleutan.sources.drops import COLUMNS
+    from fleutan.views.drops import VIEW
+
+    columns = VIEW.columns if options.form == "text" else COLUMNS
+    if options.fields not in (None, "all"):
+        columns = tuple(dict.fromkeys(name if name in ENDS else known(name) for name in _spelled(options)))
+    elif options.fields == "all":
+        columns = COLUMNS
+    sort, by = _sort(options, "drops"), _by(options, VIEW)
+    needed = [part for name in (*columns, *by) for part in ENDS.get(name, (name,))]
+    if sort and not by:
+        needed.append(sort.lstrip("-"))
+    return Plan(options, VIEW, columns, sort, by, (), _question(options, VIEW, tuple(dict.fromkeys(needed))))
+
+
 def _view(options: Options) -> View:
     if options.lat:
         from fleutan.views import latency as chosen
@@ -122,7 +140,7 @@ def _spelled(options: Options) -> Iterator[str]:
         yield from (ENDS[name.lower()] if ends and options.form != "text" else (name.lower() if ends else name,))
 
 
-def _sort(options: Options) -> str:
+def _sort(options: Options, kind: str = "flows") -> str:
     if options.sort is None:
         return ""
     if options.group is None:
@@ -132,21 +150,30 @@ def _sort(options: Options) -> str:
     name, _, direction = options.sort.partition(":")
     if direction not in ("", "desc"):
         raise UsageError(f"--sort {options.sort}: groups come with the greatest first; leave out ':{direction}'")
-    return _measure(name, options)
+    return _measure(name, options, kind)
 
 
-def _measure(name: str, options: Options) -> str:
+def _measure(name: str, options: Options, kind: str) -> str:
     """The measure of a group that is meant.  Raises UsageError before anything is read."""
     from fleutan.analysis import groups
 
-    left_out = () if is_timed(options) else flows_view.INTERVAL_FIELDS
-    keys = [measure.heading.key for measure in groups.MEASURES if not set(measure.needs) & set(left_out)]
+    keys = [measure.heading.key for measure in groups.measures_of(_summable(options, kind), kind)]
     field = find(name)
     meant = [name, field.key, f"{field.key}_p50"] if field else [name]
     for key in meant:
         if key in keys:
             return key
     raise UsageError(f"--sort {name}: groups are sorted by {', '.join(keys)}")
+
+
+def _summable(options: Options, kind: str) -> list[str]:
+    """The fields that the answer can have."""
+    if kind == "drops":
+        from fleutan.sources.drops import COLUMNS
+
+        return [*COLUMNS]
+    known = (field.name for field in FIELDS if field.of_flows)
+    return [name for name in known if is_timed(options) or name not in flows_view.INTERVAL_FIELDS]
 
 
 def _by(options: Options, view: View) -> tuple[str, ...]:
@@ -182,8 +209,8 @@ def _fields(options: Options, view: View, columns: Sequence[str], sort: str, by:
 def _measured(options: Options) -> list[str]:
     from fleutan.analysis import groups
 
-    names = [name for measure in groups.MEASURES for name in measure.needs]
-    return [name for name in names if is_timed(options) or name not in flows_view.INTERVAL_FIELDS]
+    measures = groups.measures_of(_summable(options, "flows"))
+    return [name for measure in measures for name in measure.needs]
 
 
 def _question(options: Options, view: View, fields: tuple[str, ...]) -> Question:

@@ -20,16 +20,17 @@ MEASURES: Mapping[str, tuple[str, ...]] = {
     "latency": ("rtt_us_p50", "rtt_us_min", "rtt_us_p90", "rtt_us_max", "flows"),
     "volume": ("bytes_sent", "bytes_received", "flows", "retrans_share", "segs_out", "segs_in"),
     "limits": ("flows", "bytes_sent", "bytes_received", "rtt_us_p50", "retrans_share"),
+    "drops": ("packets", "segments", "bytes"),
 }
 _RATES = ("flows", "tx_rate_bps", "rx_rate_bps", "segs_out_rate_pps", "segs_in_rate_pps", "retrans_rate_pps")
 #: What a narrow screen leaves out, the first of them first; last of all what the view is about.
 _SPARE = (
     *("segs_in", "segs_out", "rtt_us_p90", "rtt_us_min", "segs_in_rate_pps", "segs_out_rate_pps", "retrans_rate_pps"),
     *("retrans", "retrans_share", "rtt_us_max", "flows", "rtt_us_p50", "bytes_received", "rx_rate_bps"),
-    *("bytes_sent", "tx_rate_bps"),
+    *("bytes_sent", "tx_rate_bps", "segments", "bytes", "packets"),
 )
 #: What a view orders groups by when it is not told: the greatest first.
-ORDERS = {"flows": "flows", "latency": "rtt", "volume": "bytes_sent", "limits": "flows"}
+ORDERS = {"flows": "flows", "latency": "rtt", "volume": "bytes_sent", "limits": "flows", "drops": "packets"}
 _PORTS = ("service", "sport", "dport")
 _STATISTICS = {"min": "MIN", "p50": "P50", "p90": "P90", "max": "MAX"}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A question to this host, answered: joins what is read, what is computed and what is asked.
+"""A question about the flows of this host, answered: joins what is read, computed and asked.
 
 Knows no screen and no option; the command line and the library both ask through here.
 """
@@ -68,7 +68,7 @@ class Asked:
             from fleutan.analysis.limits import check
 
             check(question.thresholds)
-        self._predicate = _predicate(question)
+        self._predicate = predicate_of(question)
         asked = self._predicate.fields | self._predicate.owner_fields if self._predicate else frozenset()
         self._named = frozenset(require(name).name for name in question.fields) | asked
         self._steps = _steps(self._named)
@@ -141,7 +141,7 @@ class Asked:
         return kept
 
 
-def _predicate(question: Question) -> Predicate | None:
+def predicate_of(question: Question) -> Predicate | None:
     """The filters as one condition; None where there is nothing to filter."""
     texts = [text for text in (question.filter, *question.also) if text.strip()]
     if not texts:

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions about drops, to counts made by hand and owners of this host."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from fleutan.errors import FilterError, UsageError
+from fleutan.linux.drops import Counts
+from fleutan.live import Question
+from fleutan.live.drops import Drops, require
+from fleutan.sources.capture import Reader
+
+HERE = os.stat("/proc/self/ns/net").st_ino
+DROP, RETRANSMIT = 0, 1
+
+
+def row(event: int, packets: int, sport: int = 80, netns: int = HERE, proto: int = 17) -> tuple[bytes, bytes]:
+    """A struct drop_key with its drop_count."""
+    ends = (socket.inet_aton("127.0.0.1").ljust(16, b"\0"),) * 2
+    key = struct.pack("=QQ16s16s3I3H4B2x", 0, 0, *ends, 2, netns, 1, sport, 1000, 0x0800, event, 1, 2, proto)
+    return key, struct.pack("=3Q16s", packets, packets, 100, b"lo")
+
+
+class Counted:
+    """Gives one reading after the other."""
+
+    def __init__(self, *readings: Sequence[tuple[bytes, bytes]]) -> None:
+        self._readings = list(readings)
+        self.entered = False
+
+    def __enter__(self) -> Counted:
+        self.entered = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.entered = False
+
+    def read(self) -> Counts:
+        rows = self._readings.pop(0)
+        pair = b"".join(key for key, _ in rows), b"".join(count for _, count in rows)
+        return Counts(pair, (b"", b""), 0, 10**9, 10**18)
+
+
+def told(question: Question, *rows: tuple[bytes, bytes], every: bool = False) -> list[dict[str, Any]]:
+    with Reader(source="netlink") as reader, Drops(question, reader, lambda: Counted(rows), every) as counted:
+        return list(counted.read().rows())
+
+
+def test_each_reading_is_of_the_time_since_the_one_before() -> None:
+    counted, slept = Counted([row(DROP, 3)], []), list[float]()
+    with Reader(source="netlink") as reader:
+        with Drops(Question(), reader, lambda: counted) as asked:
+            assert counted.entered
+            first, second = asked.after(2, slept.append), asked.after(3, slept.append)
+        assert not counted.entered
+    assert slept == [2, 3]
+    assert ([row["packets"] for row in first.rows()], len(second)) == ([3], 0)
+    assert first.reading.netns == next(iter(first.rows()))["netns"]
+
+
+def test_other_namespaces_are_left_out_unless_all_are_meant() -> None:
+    rows = (row(DROP, 1), row(DROP, 2, netns=1), row(DROP, 4, netns=0))
+    assert [found["packets"] for found in told(Question(), *rows)] == [1, 4]
+    assert [found["packets"] for found in told(Question(), *rows, every=True)] == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("question", "packets"),
+    [
+        (Question("event = retransmit"), [2]),
+        (Question("sport 80", also=("packets > 1",)), [2]),
+        (Question(protos=("tcp", "mptcp")), [2]),
+        (Question(family="ipv6"), []),
+        (Question(f"pid {os.getpid()}"), [4]),
+    ],
+)
+def test_what_is_meant(question: Question, packets: list[int]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mine:
+        mine.bind(("127.0.0.1", 0))
+        rows = (row(DROP, 1), row(RETRANSMIT, 2, proto=6), row(DROP, 4, sport=mine.getsockname()[1]))
+        assert [found["packets"] for found in told(question, *rows)] == packets
+
+
+@pytest.mark.parametrize("question", [Question("rtt > 5ms"), Question(fields=("cwnd",)), Question("retrans > 0")])
+def test_what_is_not_known_of_drops_is_refused_before_anything_is_counted(question: Question) -> None:
+    with Reader(source="netlink") as reader, pytest.raises(UsageError, match="is not known of drops"):
+        Drops(question, reader, lambda: pytest.fail("it counted"))
+
+
+def test_a_filter_that_cannot_be_read() -> None:
+    with Reader(source="netlink") as reader, pytest.raises(FilterError):
+        Drops(Question("event ="), reader)
+
+
+def test_fields_by_any_of_their_names() -> None:
+    assert require("peer") == "dst"
+    with pytest.raises(UsageError, match="no field is called"):
+        require("nonsense")
