@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import bpf
 
 import fleutan
-from fleutan.linux import capabilities, libbpf
+from fleutan.linux import capabilities
 from fleutan.table import Table
 
 Row = dict[str, Any]
@@ -186,26 +187,18 @@ def short_world() -> Iterator[World]:
         yield made
 
 
-def _bpf_is_missing() -> str:
-    if lacking := capabilities.missing(libbpf.CAPABILITIES):
-        return f"needs {' and '.join(lacking)}"
-    if not capabilities.has_btf():
-        return f"needs {capabilities.BTF}"
-    return "" if capabilities.find_library() else f"needs {capabilities.LIBBPF}"
-
-
 @pytest.fixture(params=["netlink", "bpf"])
 def source(request: pytest.FixtureRequest) -> str:
     """Each way of reading."""
-    if request.param == "bpf" and (reason := _bpf_is_missing()):
-        pytest.skip(reason)
+    if request.param == "bpf" and bpf.MISSING:
+        pytest.skip(bpf.MISSING)
     return str(request.param)
 
 
 @pytest.fixture(scope="session")
 def needs_bpf() -> None:
-    if reason := _bpf_is_missing():
-        pytest.skip(reason)
+    if bpf.MISSING:
+        pytest.skip(bpf.MISSING)
 
 
 @pytest.fixture(scope="session")

@@ -8,22 +8,17 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from tests.bpf import needs_bpf
 from tests.live.test_drops import DROP, RETRANSMIT, Counted, row
 
 from fleutan.errors import UsageError
 from fleutan.faces.cli import drops, flows, main
 from fleutan.faces.cli.asking import run_drops
 from fleutan.faces.cli.flows import Options
-from fleutan.linux import capabilities, libbpf
 from fleutan.sources.capture import Reader
 
 Ask = Callable[..., str]
 ROWS = (row(DROP, 1, sport=81), row(DROP, 30, sport=82), row(RETRANSMIT, 5, proto=6))
-
-needs_bpf = pytest.mark.skipif(
-    bool(capabilities.missing(libbpf.CAPABILITIES)) or not capabilities.has_btf() or not capabilities.find_library(),
-    reason="needs CAP_BPF and CAP_PERFMON, the kernel's BTF and libbpf.so.1",
-)
 
 
 def typed(*words: str) -> Options:

@@ -8,14 +8,21 @@ import os
 import pty
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
+from tests.bpf import needs_bpf
+
+from fleutan.faces.tui.run import beside, dropping
+from fleutan.sources.capture import Reader
+from fleutan.table import Table
 
 DEADLINE = 60.0
 TOP = "import sys; from fleutan.faces.cli.top import command; command(sys.argv[1:], standalone_mode=False)"
@@ -111,8 +118,25 @@ def test_ctrl_c_ends_it(start: Callable[..., Terminal]) -> None:
 
 
 def test_the_queues_of_this_host_are_read_beside_its_flows() -> None:
-    from fleutan.faces.tui.run import beside
-
     queues = beside(None)["queues"]()
     assert queues.kind == "queues"
     assert {"dev", "direction", "queue"} <= set(queues.columns)
+
+
+@needs_bpf
+def test_drops_are_counted_while_it_lasts() -> None:
+    with ExitStack() as held, Reader(source="netlink") as reader:
+        read = dropping(reader, None, held)["drops"]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+            gone.bind(("127.0.0.1", 0))
+            there = gone.getsockname()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"x", there)
+        deadline = time.monotonic() + DEADLINE
+        while ("NO_SOCKET", there[1]) not in pairs(read()):
+            assert time.monotonic() < deadline
+        assert ("NO_SOCKET", there[1]) in pairs(read())  # what was dropped before is still told
+
+
+def pairs(table: Table) -> list[tuple[str, int]]:
+    return [*zip(table.column("reason").objects(), table.column("sport").objects(), strict=True)]

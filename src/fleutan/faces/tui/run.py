@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
+from fleutan.errors import FleutanError
 from fleutan.faces.cli import figures
 from fleutan.faces.cli.terminal import screen
 from fleutan.faces.tui.app import Top
+from fleutan.faces.tui.dropped import Dropped
 from fleutan.faces.tui.model import Model
 from fleutan.faces.tui.sampling import Feed, Sampler
 from fleutan.live import Question
+from fleutan.live.drops import Drops
 from fleutan.sources.capture import Pending, Reader
 from fleutan.table import Table
 
@@ -24,17 +28,18 @@ def run(
 
     What is wrong with the first reading is raised before anything is drawn.
     """
-    sampler = Sampler(reader, question, beside(netns))
-    model = Model()
-    model.take(sampler.first(pending))
-    app = Top(
-        model,
-        lambda post: Feed(sampler, seconds, post),
-        screen(sys.stdout).blocks,
-        _names() if resolve else None,
-    )
-    status = app.run(mouse=False)
-    app.control.feed.join()
+    with ExitStack() as held:
+        sampler = Sampler(reader, question, {**beside(netns), **dropping(reader, netns, held)})
+        model = Model()
+        model.take(sampler.first(pending))
+        app = Top(
+            model,
+            lambda post: Feed(sampler, seconds, post),
+            screen(sys.stdout).blocks,
+            _names() if resolve else None,
+        )
+        status = app.run(mouse=False)
+        app.control.feed.join()
     return status if status is not None else app.return_code or 0
 
 
@@ -47,6 +52,15 @@ def beside(netns: str | None) -> dict[str, Callable[[], Table]]:
         return queues.queues(queues.take(netns))
 
     return {"queues": queues}
+
+
+def dropping(reader: Reader, netns: str | None, held: ExitStack) -> dict[str, Callable[[], Table]]:
+    """What is dropped from now on, counted while ``held`` lasts; nothing where it cannot be counted."""
+    try:
+        counted = held.enter_context(Drops(Question(), reader, every=netns == "all"))
+    except FleutanError:  # the tab says what it takes
+        return {}
+    return {"drops": Dropped(counted.read).table}
 
 
 def _names() -> figures.Names:

@@ -74,7 +74,7 @@ TABS = (
         columns=("event", "reason", "packets", "bytes", "proc", "remote", "dev", "function", "meaning"),
         spare=("function", "meaning", "dev", "bytes", "event"),
         kind="drops",
-        needs="nothing is read of drops here",
+        needs="nothing was dropped since the start, or BPF is not to be had (see 'fleutan doctor')",
         first="packets",
     ),
 )
