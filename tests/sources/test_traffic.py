@@ -134,6 +134,23 @@ def test_ipv6_is_told_by_its_addresses() -> None:
     assert (found["family"], found["src"], found["forwarded"]) == ("ipv6", "2001:db8::1", False)
 
 
+def test_what_a_device_above_counted_too_is_marked() -> None:
+    """A VLAN (3) on a port (2) of a bond or bridge (4): what all three send is one packet."""
+    place = Place("host", {}, PLACES[HERE].addresses, {2: frozenset({3, 4}), 3: frozenset({4})})
+    rows: list[dict[str, Any]] = [
+        {"ifindex": 2},
+        {"ifindex": 3},
+        {"ifindex": 4},
+        {"ifindex": 2, "sport": 9},
+        {"ifindex": 2, "netns": GONE},
+    ]
+    turned = {"direction": RX, "src": THEM, "dst": US, "sport": 53, "dport": 1024}
+    rows += [turned | {"ifindex": 3}, turned | {"ifindex": 2}]
+    around = Surroundings(lambda: {HERE: place}, processes)
+    found = table(counted(*rows), around=around).column("counted_above").objects()
+    assert found == [True, True, False, False, False, False, True]
+
+
 # -- what it is
 
 
@@ -176,7 +193,7 @@ def test_icmp_tells_its_type_and_ports_of_an_echo_are_those_of_who_asks() -> Non
 
 def test_figures_and_times_are_told_and_a_queue_that_was_not_recorded_is_unknown() -> None:
     found, queued = made({}, {"queue": 3, "cpu": 1}).rows()
-    assert (found["packets"], found["bytes"], found["wire_bytes"], found["segments"]) == (1, 100, 110, 1)
+    assert (found["packets"], found["skb_bytes"], found["bytes"], found["segments"]) == (1, 100, 110, 1)
     assert found["first_seen_ns"] == found["last_seen_ns"] == 50 + WALL
     assert (found["queue"], queued["queue"], queued["cpu"]) == (None, 3, 1)
     reading = made({}, host="h").reading
@@ -271,10 +288,11 @@ def test_what_the_reading_lacks_is_said() -> None:
 
 def test_what_went_keeps_its_name() -> None:
     one, two, three = (packed(f"192.0.2.{number}") for number in (1, 2, 3))
-    before = {1: Place("old", {1: "lo", 2: "eth0"}, frozenset({one})), 2: Place("gone", {}, frozenset({two}))}
+    above = {2: frozenset({3})}
+    before = {1: Place("old", {1: "lo", 2: "eth0"}, frozenset({one}), above), 2: Place("gone", {}, frozenset({two}))}
     after = {1: Place("new", {1: "lo", 3: "eth1"}, frozenset({three})), 3: Place("fresh", {}, frozenset())}
     found = both(before, after)
-    assert found[1] == Place("new", {1: "lo", 2: "eth0", 3: "eth1"}, frozenset({one, three}))
+    assert found[1] == Place("new", {1: "lo", 2: "eth0", 3: "eth1"}, frozenset({one, three}), above)
     assert (found[2], found[3]) == (before[2], after[3])
 
 

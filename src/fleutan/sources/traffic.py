@@ -3,7 +3,8 @@
 
 The numbers of ``linux.traffic`` become words here: which end is ours, what the device and the
 namespace are called, whose socket it is.  A packet that is forwarded, or that crosses stacked
-devices (VLAN, bridge, tunnel), is counted at every device; sums are made in ``analysis``.
+devices (VLAN, bridge, bond), is counted at every device: ``counted_above`` marks the rows whose
+packets stand at a device above as well.  Sums are made in ``analysis``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from fleutan import address
 from fleutan.column import Column, text_column
 from fleutan.errors import FleutanError
-from fleutan.linux import namespaces, traffic
+from fleutan.linux import links, namespaces, traffic
 from fleutan.linux.addresses import own_addresses
 from fleutan.linux.records import Records
 from fleutan.linux.traffic import IP, NOT_IP, OVERFLOW, RX, TX, UNREADABLE, Counts
@@ -42,11 +43,15 @@ _ENDS = ("netns_inode", "proto", "src", "dst", "sport", "dport")
 
 
 class Place(NamedTuple):
-    """A network namespace: its name, its devices by index, and the addresses that it takes for its own."""
+    """A network namespace: its name, its devices by index, the addresses that it takes for its own.
+
+    ``uppers`` are the devices above a device.
+    """
 
     name: str
     devices: Mapping[int, str]
     addresses: frozenset[bytes]
+    uppers: links.Uppers = {}  # noqa: RUF012  # a default of a NamedTuple, never written to
 
 
 Places = Mapping[int, Place]
@@ -64,7 +69,7 @@ def read_places() -> dict[int, Place]:
     found: dict[int, Place] = {}
     for space in namespaces.every()[0]:
         with suppress(FleutanError), namespaces.entered(space):
-            found[space.inode] = Place(space.name, namespaces.interface_names(), own_addresses())
+            found[space.inode] = Place(space.name, namespaces.interface_names(), own_addresses(), links.uppers())
     return found
 
 
@@ -75,7 +80,8 @@ def both(before: Places, after: Places) -> dict[int, Place]:
 
 
 def _merged(before: Place, after: Place) -> Place:
-    return Place(after.name, {**before.devices, **after.devices}, before.addresses | after.addresses)
+    devices, uppers = {**before.devices, **after.devices}, {**before.uppers, **after.uppers}
+    return Place(after.name, devices, before.addresses | after.addresses, uppers)
 
 
 HOST = Surroundings(read_places, read_processes)
@@ -89,7 +95,7 @@ def table(
     around: Surroundings = HOST,
     without: int | None = None,
 ) -> Table:
-    """A Table of kind ``traffic``: packets, bytes, wire_bytes and segments by flow and where.
+    """A Table of kind ``traffic``: packets, segments, bytes and skb_bytes by flow and where.
 
     ``src`` and ``sport`` are the end of this namespace; where a packet is ``forwarded`` they are
     its source.  ``wanted`` are fields of owners; ``flows`` are Tables with ``pids``, ``cookie``
@@ -132,6 +138,7 @@ def _columns(records: Records, places: Places, wall_ns: int) -> dict[str, Column
     columns["proto"] = _each(values, ("kind", "proto", "ethertype"), _proto)
     columns["netns"] = _each(values, ("netns",), lambda inode: _named(places, inode))
     columns["dev"] = _each(values, ("netns", "ifindex"), lambda inode, index: _device(places, inode, index))
+    columns["counted_above"] = Column(_is_counted_above(values, columns, places))
     return columns
 
 
@@ -144,8 +151,8 @@ _RULES: dict[str, Rule] = {
     "icmp_type": Whole("icmp_type"),
     "icmp_code": Whole("icmp_code"),
     "packets": Whole("packets"),
-    "bytes": Whole("bytes"),
-    "wire_bytes": Whole("wire_bytes"),
+    "bytes": Whole("wire_bytes"),
+    "skb_bytes": Whole("bytes"),
     "segments": Whole("segments"),
 }
 
@@ -206,6 +213,22 @@ def _ends(values: Mapping[str, NDArray[Any]], turned: Mask, is_ip: Mask) -> dict
     }
     family = np.where(is_ip, np.where(address.is_ipv4(one), 0, 1), -1).astype(np.int32)
     return {**columns, "family": Column(family, None, ("ipv4", "ipv6"))}
+
+
+def _is_counted_above(values: Mapping[str, NDArray[Any]], columns: Mapping[str, Column], places: Places) -> Mask:
+    """Which rows have their flow, in that direction and namespace, at a device above theirs too."""
+    above = np.zeros(len(values["netns"]), np.bool_)
+    stacked = {(inode, index): found for inode, place in places.items() for index, found in place.uppers.items()}
+    if not stacked:
+        return above
+    parts = [values["netns"], values["direction"], *(columns[name].values for name in ("proto", *_ENDS[2:]))]
+    _, flow = np.unique(np.column_stack(parts), axis=0, return_inverse=True)
+    flow = flow.reshape(-1)
+    for (inode, index), uppers in stacked.items():
+        here = (values["netns"] == inode) & (values["ifindex"] == index)
+        over = (values["netns"] == inode) & np.isin(values["ifindex"], [*uppers])
+        above |= here & np.isin(flow, flow[over])
+    return above
 
 
 def _each(values: Mapping[str, NDArray[Any]], words: Sequence[str], say: Callable[..., str | None]) -> Column:

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which devices of a network namespace lie above which: bridges, bonds, VLANs and the like.
+
+Asks rtnetlink (RTM_GETLINK) in the calling thread's namespace.  Tunnels are not among them: what
+they send below is another flow.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+from collections.abc import Iterable, Mapping
+
+from fleutan.linux import rtnetlink
+
+_WHAT = "devices"
+#: include/uapi/linux/rtnetlink.h
+_RTM_NEWLINK, _RTM_GETLINK = 16, 18
+#: include/uapi/linux/if_link.h
+_IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_LINK_NETNSID, _IFLA_INFO_KIND = 5, 10, 18, 37, 1
+_LINK = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
+#: Kinds of devices that pass the packets of their IFLA_LINK on as they are; veth's is its other end.
+_ABOVE = ("vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec")
+
+Uppers = Mapping[int, frozenset[int]]
+
+
+def uppers() -> dict[int, frozenset[int]]:
+    """For each device by its index those above it, directly or not; only devices that have any.
+
+    Raises FleutanError where the kernel does not tell.
+    """
+    answer = rtnetlink.dump(_WHAT, _RTM_GETLINK, _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0))
+    return closed([pair for kind, body in answer if kind == _RTM_NEWLINK for pair in pairs(body)])
+
+
+def pairs(body: bytes) -> list[tuple[int, int]]:
+    """Device below and device above, as a message RTM_NEWLINK tells them (at most two).
+
+    Raises FleutanError for what are no whole attributes.
+    """
+    if len(body) < _LINK.size:
+        return []
+    _, _, index, _, _ = _LINK.unpack_from(body)
+    attributes = rtnetlink.attributes(_WHAT, body[_LINK.size :])
+    found = []
+    if master := _number(attributes.get(_IFLA_MASTER)):
+        found.append((index, master))
+    about = rtnetlink.attributes(_WHAT, attributes.get(_IFLA_LINKINFO, b""))
+    kind = about.get(_IFLA_INFO_KIND, b"").rstrip(b"\0").decode("ascii", "replace")
+    below = _number(attributes.get(_IFLA_LINK))
+    if kind in _ABOVE and below and _IFLA_LINK_NETNSID not in attributes:
+        found.append((below, index))
+    return found
+
+
+def _number(value: bytes | None) -> int:
+    return int.from_bytes(value or b"", sys.byteorder)
+
+
+def closed(found: Iterable[tuple[int, int]]) -> dict[int, frozenset[int]]:
+    """The pairs with what follows from them: what lies above one above is above too."""
+    direct: dict[int, set[int]] = {}
+    for below, above in found:
+        direct.setdefault(below, set()).add(above)
+
+    def all_above(index: int, seen: frozenset[int]) -> set[int]:
+        nearest = direct.get(index, set()) - seen
+        return nearest.union(*(all_above(one, seen | nearest | {index}) for one in nearest))
+
+    return {index: frozenset(all_above(index, frozenset())) - {index} for index in direct}

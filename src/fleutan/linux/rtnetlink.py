@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dumps of rtnetlink(7): questions to the calling thread's network namespace, messages and attributes.
+
+What the messages mean is the business of ``addresses`` and ``links``.  Written here since the
+netlink library takes longer to import than the answers take.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+
+from fleutan.errors import FleutanError
+
+#: include/uapi/linux/netlink.h
+_ERROR, _DONE = 2, 3
+_REQUEST, _DUMP = 0x1, 0x300
+_HEADER = struct.Struct("=IHHII")  # nlmsghdr: len, type, flags, seq, pid
+_ATTRIBUTE = struct.Struct("=HH")
+#: Flags that stand in an attribute's type: NLA_F_NESTED, NLA_F_NET_BYTEORDER.
+_TYPE = 0x3FFF
+_ROOM = 1 << 16
+
+
+def dump(what: str, kind: int, body: bytes) -> Iterator[tuple[int, bytes]]:
+    """The messages that answer a request for all of something: their types and bodies.
+
+    ``what`` names it in errors.  Raises FleutanError where the kernel does not tell.
+    """
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as asked:
+        asked.send(_HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | _DUMP, 1, 0) + body)
+        ended = False
+        while not ended:
+            found, ended = messages(what, asked.recv(_ROOM))
+            yield from found
+
+
+def messages(what: str, data: bytes) -> tuple[list[tuple[int, bytes]], bool]:
+    """The messages in a part of the answer, and whether it ends with them.
+
+    Raises FleutanError for an error that the kernel reports, and for what are no whole messages.
+    """
+    found: list[tuple[int, bytes]] = []
+    for kind, body in _each(what, data):
+        if kind == _DONE:
+            return found, True
+        if kind == _ERROR:
+            number = -int.from_bytes(body[:4], sys.byteorder, signed=True)
+            raise FleutanError(f"{what}: the kernel does not list them: {os.strerror(number).lower()}")
+        found.append((kind, body))
+    return found, False
+
+
+def _each(what: str, data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(data):
+        if at + _HEADER.size > len(data):
+            raise FleutanError(f"{what}: the kernel's answer ends inside a message, after {len(data)} bytes")
+        length, kind, *_ = _HEADER.unpack_from(data, at)
+        if length < _HEADER.size or at + length > len(data):
+            raise FleutanError(f"{what}: a message of the kernel's answer claims {length} bytes")
+        yield kind, data[at + _HEADER.size : at + length]
+        at += _aligned(length)
+
+
+def attributes(what: str, data: bytes) -> dict[int, bytes]:
+    """Attributes by type, the last of each.  Raises FleutanError for what are no whole attributes."""
+    found: dict[int, bytes] = {}
+    at = 0
+    while at + _ATTRIBUTE.size <= len(data):
+        length, kind = _ATTRIBUTE.unpack_from(data, at)
+        if length < _ATTRIBUTE.size or at + length > len(data):
+            raise FleutanError(f"{what}: an attribute of the kernel's answer claims {length} bytes")
+        found[kind & _TYPE] = data[at + _ATTRIBUTE.size : at + length]
+        at += _aligned(length)
+    return found
+
+
+def _aligned(length: int) -> int:
+    return (length + 3) & ~3
