@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BPF := src/fleutan/linux/bpf
 
-.PHONY: flows test check lint types imports docs-check unit bpf golden bench docs setup setup-dev clean
+.PHONY: flows test check lint types imports docs-check unit test-vm bpf golden bench docs setup setup-dev clean
 
 flows: setup
 	@$(BIN)/fleutan flows
@@ -23,6 +23,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt tools/packages
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@tools/packages test
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-vm: $(VENV)/.installed-dev
+	@tools/packages vm
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[vm]'
 	@touch $@
 
 test: lint types imports docs-check unit
@@ -46,6 +51,9 @@ unit: setup-dev
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=
 	$(BIN)/python -m coverage report
+
+test-vm: $(VENV)/.installed-vm
+	@tools/test-vm $(TESTS)
 
 bpf: setup-dev
 	for source in $(BPF)/*.bpf.c; do $(BPF)/build.sh "$${source%.c}.o" || exit; done

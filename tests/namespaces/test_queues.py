@@ -26,14 +26,13 @@ pytestmark = pytest.mark.skipif(
 
 NEAR, FAR = f"fq-near-{os.getpid()}", f"fq-far-{os.getpid()}"
 VETH = "numtxqueues 4 numrxqueues 4"
+# Up at the end: what the kernel itself sends at once would find htb without its class.
 SETUP = f"""
 ip netns add {NEAR}
 ip netns add {FAR}
 ip link add near {VETH} netns {NEAR} type veth peer name far {VETH} netns {FAR}
 ip -n {NEAR} addr add 10.99.7.1/24 dev near
 ip -n {FAR} addr add 10.99.7.2/24 dev far
-ip -n {NEAR} link set near up
-ip -n {FAR} link set far up
 ip -n {FAR} link set lo up
 tc -n {NEAR} qdisc replace dev near root handle 8: mq
 tc -n {NEAR} qdisc replace dev near parent 8:1 handle 10: htb default 10
@@ -43,6 +42,8 @@ tc -n {NEAR} qdisc replace dev near parent 8:2 handle 20: tbf rate 500mbit burst
 tc -n {NEAR} qdisc replace dev near parent 8:3 handle 30: pfifo_fast
 tc -n {NEAR} qdisc replace dev near parent 8:4 handle 40: pfifo limit 2
 tc -n {NEAR} qdisc add dev near clsact
+ip -n {FAR} link set far up
+ip -n {NEAR} link set near up
 """
 #: What tc calls the counts.
 COUNTS = {

@@ -90,6 +90,7 @@ def linux(**others: Any) -> Kernel:
         "dump": dump,
         "holders": lambda: FEW,
         "protocols": dict,
+        "release": lambda: "6.18.1",
         "open_files": lambda: 100,
         "socket_counts": lambda: {"TCP": 10},
         "current": lambda: HERE,
@@ -162,6 +163,25 @@ def test_bpf_reads_tcp_and_udp_and_netlink_what_is_left() -> None:
     assert found.source == "iter/tcp, iter/udp, sock_diag; owners: iter/task_file"
     assert found.holders == b"H"
     assert taken(source="bpf").source == "iter/tcp, iter/udp; owners: iter/task_file"
+
+
+@pytest.mark.parametrize(
+    ("release", "counts", "asked"),
+    [
+        ("6.1.0-18-amd64", {"MPTCP": 0, "MPTCPv6": 0, "SCTP": 1}, [132, 262]),
+        ("5.15.0", {"MPTCP": 1, "RAW": 1}, [255, 262]),  # backported: counted all the same
+        ("6.2", {"TCP": 5}, []),  # built without MPTCP
+        ("6.3.0-rc1", {"MPTCP": 0}, []),
+        ("10.0", {"MPTCP": 0}, []),
+        ("of its own", {"MPTCP": 0}, [262]),
+    ],
+)
+def test_where_the_kernel_does_not_count_mptcp_it_is_asked(
+    release: str, counts: dict[str, int], asked: list[int]
+) -> None:
+    for source in ("bpf", "netlink"):
+        found = taken(source=source, protocols=lambda: counts, release=lambda: release)
+        assert [part[1] for part in read(found)] == [6, 17, *asked]
 
 
 def test_programs_are_loaded_once_and_unloaded_at_the_end() -> None:

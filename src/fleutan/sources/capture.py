@@ -9,6 +9,7 @@ what the answer needs.  What the bytes mean is read in ``flows`` and ``owners``.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -18,7 +19,7 @@ from threading import Lock, Thread
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 from fleutan.errors import FleutanError, NotSupported, UsageError
-from fleutan.linux import namespaces, proc, sockdiag
+from fleutan.linux import capabilities, namespaces, proc, sockdiag
 from fleutan.linux.iterators import SocketIterators
 from fleutan.linux.namespaces import Namespace
 
@@ -26,15 +27,17 @@ Choice = Literal["auto", "netlink", "bpf"]
 Buffer = bytes | bytearray | memoryview
 T = TypeVar("T")
 
-TCP, UDP = 6, 17
+TCP, UDP, MPTCP = 6, 17, 262
 #: Protocols that only sock_diag can list: IPPROTO number by the names in /proc/net/protocols.
 BY_NETLINK_ONLY = {
     132: ("SCTP", "SCTPv6"),
     33: ("DCCP", "DCCPv6"),
     136: ("UDP-Lite", "UDPLITEv6"),
     255: ("RAW", "RAWv6"),
-    262: ("MPTCP", "MPTCPv6"),
+    MPTCP: ("MPTCP", "MPTCPv6"),
 }
+#: /proc/net/protocols counts MPTCP sockets since Linux 6.3 (commit c558246ee73e) and says 0 before.
+_MPTCP_COUNTED_SINCE = (6, 3)
 #: From this many sockets or open files on, loading the BPF programs costs less than it saves:
 #: loading takes some 80 ms, the walk over /proc/*/fd 4.5 us a file.
 WORTH_BPF = 10_000
@@ -69,7 +72,7 @@ class Capture:
 
     ``at_ns`` is when it began by the wall clock, ``steady_ns`` by one that nobody sets: how far
     apart two captures are is a difference of the latter.  ``unreadable`` says whose descriptors
-    could not be read, where some could not.
+    could not be read, where some could not; ``every``: all namespaces were meant.
     """
 
     at_ns: int
@@ -79,6 +82,7 @@ class Capture:
     source: str
     notes: list[str]
     unreadable: str = ""
+    every: bool = False
 
 
 class Iterators(Protocol):
@@ -101,6 +105,7 @@ class Kernel(NamedTuple):
     dump: Callable[[int], sockdiag.Dump] = sockdiag.dump
     holders: Callable[[], proc.Holders] = proc.holders
     protocols: Callable[[], dict[str, int]] = proc.protocols
+    release: Callable[[], str] = capabilities.kernel_release
     open_files: Callable[[], int] = proc.open_files
     socket_counts: Callable[[], dict[str, int]] = proc.socket_counts
     current: Callable[[], Namespace] = namespaces.current
@@ -209,13 +214,18 @@ class Reader:
         used = (_SOURCES.get((dump.reader, dump.protocol), "sock_diag") for space in dumps for dump in space.dumps)
         source = ", ".join(dict.fromkeys(used)) + (f"; owners: {held.source}" if held.source else "")
         notes = list(dict.fromkeys([*self._why, *notes]))
-        return Capture(at_ns, steady_ns, dumps, held.found, source, notes, held.unreadable)
+        every = self._space is None
+        return Capture(at_ns, steady_ns, dumps, held.found, source, notes, held.unreadable, every)
 
-    def take_after(self, before: Capture, seconds: float) -> Capture:
-        """Reads again, so many seconds after an earlier capture began."""
+    def take_after(self, before: Capture, seconds: float, wait: Callable[[float], None] | None = None) -> Capture:
+        """Reads again, so many seconds after an earlier capture began; ``wait`` passes the time."""
         past = (self._kernel.steady_ns() - before.steady_ns) / 1e9
-        self._kernel.sleep(max(0.0, seconds - past))
+        (wait or self.wait)(max(0.0, seconds - past))
         return self.take()
+
+    def wait(self, seconds: float) -> None:
+        """Passes the time."""
+        self._kernel.sleep(seconds)
 
     def answer_by(self, way: Choice) -> bool:
         """Reads this way from now on unless one is forced; whether that is a change."""
@@ -274,9 +284,7 @@ class Reader:
     def _dumps(self, notes: list[str]) -> list[Dump]:
         """The sockets of the calling thread's network namespace."""
         dumps = self._by_bpf()
-        counts = self._kernel.protocols()
-        others = [protocol for protocol, names in BY_NETLINK_ONLY.items() if any(counts.get(name) for name in names)]
-        for protocol in (*(() if dumps else (TCP, UDP)), *others):
+        for protocol in (*(() if dumps else (TCP, UDP)), *self._others()):
             try:
                 answer = self._kernel.dump(protocol)
             except NotSupported as error:
@@ -288,6 +296,14 @@ class Reader:
                 notes.append(_INTERRUPTED)
             dumps.append(Dump(protocol, "netlink", answer.data))
         return dumps
+
+    def _others(self) -> list[int]:
+        """The protocols of BY_NETLINK_ONLY that have sockets here, or of which nobody knows without a dump."""
+        counts = self._kernel.protocols()
+        found = [protocol for protocol, names in BY_NETLINK_ONLY.items() if any(counts.get(name) for name in names)]
+        # Asking in vain takes less than a millisecond; a kernel without MPTCP has no line for it.
+        unknown = "MPTCP" in counts and _version(self._kernel.release()) < _MPTCP_COUNTED_SINCE
+        return [*found, MPTCP] if unknown and MPTCP not in found else found
 
     def _by_bpf(self) -> list[Dump]:
         if self._iterators is None:
@@ -323,6 +339,12 @@ class _Held(NamedTuple):
     found: Buffer | proc.Holders | None
     source: str = ""
     unreadable: str = ""
+
+
+def _version(release: str) -> tuple[int, ...]:
+    """The first two numbers of a kernel's release, as far as there are any."""
+    numbers = re.findall(r"\d+", release)
+    return tuple(map(int, numbers[:2]))
 
 
 def _folded(failures: Sequence[FleutanError]) -> list[str]:
