@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether BPF programs can be loaded here; for tests that need one."""
+"""What tests of BPF programs ask of this machine: whether they load, and what its kernel keeps from them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -19,3 +23,36 @@ def _missing() -> str:
 #: What is missing, in words for a test that is skipped; "" for nothing.
 MISSING = _missing()
 needs_bpf = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+
+#: How often something is looked at, at most.
+LOOKS = 5
+
+
+def agrees(look: Callable[[], None]) -> None:
+    """Looks until the numbers agree, but again only where the kernel may have kept events from the programs.
+
+    Some kernels run no tracing program on a CPU whose current task is process 1, and what a
+    softirq handles that interrupts it is seen by nobody; nothing counts that.  So a look that
+    disagrees is no proof where process 1 ran meanwhile.  Where it did not, or did in so many
+    looks, the disagreement stands.
+    """
+    for _ in range(LOOKS - 1):
+        before = _runs_of_process_1()
+        try:
+            return look()
+        except (AssertionError, ValueError):  # the latter from a row that is not there to unpack
+            if _runs_of_process_1() == before:
+                raise
+    return look()
+
+
+def _runs_of_process_1() -> list[str]:
+    """How long each of its threads ran, and how often it was put on a CPU: another list after it ran.
+
+    Of a thread that ended meanwhile nothing is told, which is another list too.
+    """
+    said = []
+    for thread in sorted(Path("/proc/1/task").glob("*")):
+        with suppress(OSError):
+            said.append((thread / "schedstat").read_text())
+    return said

@@ -122,7 +122,7 @@ def written(capsys: pytest.CaptureFixture[str], command: str) -> dict[str, objec
 def test_documents_have_the_keys_that_are_told(
     command: str, schema: str, keys: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if command.startswith("drops") and bpf.MISSING:
+    if command.startswith(("drops", "lifecycle")) and bpf.MISSING:
         pytest.skip(bpf.MISSING)
     document = written(capsys, command)
     assert document["schema"] == schema
@@ -131,7 +131,11 @@ def test_documents_have_the_keys_that_are_told(
 
 def test_every_document_is_told() -> None:
     assert {schema for _, schema, _ in documented()} == {
-        f"fleutan/{kind}/1" for kind in ("flows", "latency", "volume", "limits", "groups", "drops", "fields", "doctor")
+        f"fleutan/{kind}/1"
+        for kind in (
+            *("flows", "latency", "volume", "limits", "queues", "cpus", "load"),
+            *("groups", "drops", "lifecycle", "fields", "doctor"),
+        )
     }
     told = set(re.findall(r"^\| `(\w+)` \|", (REFERENCE / "json.md").read_text(), re.M))
     assert {key for _, _, keys in documented() for key in keys} - {"schema"} <= told
@@ -148,6 +152,7 @@ def test_the_keys_of_a_flow_are_those_that_are_told(
     assert csv_heading(capsys, "--vol", "-i", "0.01")[len(heading) :] == [
         *added(page, "cwnd_bytes"),
         *added(page, "change"),
+        *added(page, "tx_bytes"),
     ]
     assert csv_heading(capsys, "--limits")[len(heading) :] == added(page, "limit")
 

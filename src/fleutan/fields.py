@@ -186,13 +186,22 @@ FIELDS: tuple[Field, ...] = (
     Field("evidence", "label", "text", "", "the figures behind that verdict", "computed"),
     Field("hint", "label", "text", "", "what could be done about it", "computed"),
     # -- over an interval
-    Field("change", "label", "text", "", "appeared or vanished inside the interval", "computed"),
+    Field("change", "label", "text", "", "appeared or vanished inside the interval; brief: both (where packets are counted)", "computed"),
     Field("tx_rate", "gauge", "int", "bps", "sent in the interval, retransmissions included", "computed"),
     Field("acked_rate", "gauge", "int", "bps", "acknowledged in the interval", "computed"),
     Field("rx_rate", "gauge", "int", "bps", "received in the interval", "computed"),
     Field("segs_out_rate", "gauge", "float", "pps", "segments sent in the interval, a second", "computed"),
     Field("segs_in_rate", "gauge", "float", "pps", "segments received in the interval, a second", "computed"),
     Field("retrans_rate", "gauge", "float", "pps", "segments retransmitted in the interval, a second", "computed"),
+    # -- packets counted in an interval: of a flow, and in tables cpus and runs of a CPU
+    Field("tx_bytes", "counter", "int", "bytes", "bytes sent in the interval, as on the wire: with link-layer header, the headers of each segment and the VLAN tag", "traffic, counted by BPF over an interval: net_dev_start_xmit"),
+    Field("rx_bytes", "counter", "int", "bytes", "bytes received in the interval, as on the wire: with link-layer header, the headers of each segment and the VLAN tag", "traffic, counted by BPF over an interval: netif_receive_skb"),
+    Field("tx_packets", "counter", "int", "packets", "packets sent, as the kernel handles them: one may hold several segments", "traffic, counted by BPF over an interval: net_dev_start_xmit"),
+    Field("rx_packets", "counter", "int", "packets", "packets received, as the kernel handles them: one may hold several segments", "traffic, counted by BPF over an interval: netif_receive_skb"),
+    Field("tx_segments", "counter", "int", "segments", "packets sent, as on the wire", "traffic, counted by BPF over an interval: net_dev_start_xmit"),
+    Field("rx_segments", "counter", "int", "segments", "packets received, as on the wire", "traffic, counted by BPF over an interval: netif_receive_skb"),
+    Field("tx_skb_bytes", "counter", "int", "bytes", "bytes sent as the kernel's packets hold them, which software devices count", "traffic, counted by BPF over an interval: net_dev_start_xmit"),
+    Field("rx_skb_bytes", "counter", "int", "bytes", "bytes received as the kernel's packets hold them, which software devices count", "traffic, counted by BPF over an interval: netif_receive_skb"),
     # -- queues of devices and their queueing disciplines (tables queues and qdiscs)
     Field("direction", "key", "text", "", "which way: rx (received) or tx (sent)", "tables traffic, queues and drops"),
     Field("queue", "key", "int", "", "number of the device's queue in that direction", "tables traffic and queues: queue_mapping, /sys/class/net/DEV/queues"),
@@ -236,18 +245,14 @@ FIELDS: tuple[Field, ...] = (
     Field("cpu_softirq", "counter", "int", "us", "of that, in softirqs", "table cpus: /proc/stat"),
     Field("cpu_idle", "counter", "int", "us", "time that the CPU was idle or waited for disks", "table cpus: /proc/stat"),
     Field("serves", "label", "text", "", "rx queues whose packets come to this CPU: by interrupt or by RPS", "table cpus: computed"),
-    Field("rx_packets", "counter", "int", "packets", "packets received on the CPU (softirq)", "tables cpus and runs: sums of table traffic"),
-    Field("rx_bytes", "counter", "int", "bytes", "bytes received on the CPU", "tables cpus and runs: sums of table traffic"),
-    Field("rx_segments", "counter", "int", "segments", "segments received on the CPU", "tables cpus and runs: sums of table traffic"),
     Field("rx_bdp", "gauge", "int", "bytes", "bandwidth-delay product of the flows, by their share of bytes received on the CPU", "table cpus: sums of table traffic"),
-    Field("tx_packets", "counter", "int", "packets", "packets sent on the CPU", "tables cpus and runs: sums of table traffic"),
-    Field("tx_bytes", "counter", "int", "bytes", "bytes sent on the CPU", "tables cpus and runs: sums of table traffic"),
-    Field("tx_segments", "counter", "int", "segments", "segments sent on the CPU", "tables cpus and runs: sums of table traffic"),
     Field("tx_bdp", "gauge", "int", "bytes", "bandwidth-delay product of the flows, by their share of bytes sent on the CPU", "table cpus: sums of table traffic"),
     Field("cross_cpu", "gauge", "float", "", "share of a process's packets received on a CPU where it did not run, 0 to 1", "table crossings: computed"),
     Field("cross_numa", "gauge", "float", "", "share of a process's packets received on a NUMA node where it did not run, 0 to 1", "table crossings: computed"),
     Field("run_time", "counter", "int", "us", "time that the process's threads ran on the CPU", "table runs: /proc/PID/task/TID/sched, stat"),
     Field("run_time_estimated", "counter", "int", "us", "of that, the time of threads that changed CPU, parted evenly", "table runs: se.nr_migrations"),
+    Field("advice", "label", "text", "", "what is worth a change, and why", "table advice: computed"),
+    Field("remedy", "label", "text", "", "root's command that would change it; it is never run by itself", "table advice: computed"),
     # -- lives of connections (table lifecycle)
     Field("role", "label", "text", "", "client (it connected), server (it was accepted) or listener", "table lifecycle"),
     Field("outcome", "label", "text", "", "open, or how it ended: closed, refused, reset, aborted, timed out, unreachable, given up", "table lifecycle: sk_err and the state before CLOSE"),
@@ -280,6 +285,8 @@ FIELDS: tuple[Field, ...] = (
 )
 # fmt: on
 
+#: The fields of a flow that are known where its packets are counted.
+TRAFFIC = tuple(field.name for field in FIELDS if field.source.startswith("traffic"))
 BY_NAME: dict[str, Field] = {field.name: field for field in FIELDS}
 _SPELLINGS: dict[str, Field] = {
     spelling: field for field in reversed(FIELDS) for spelling in (*field.aliases, field.key, field.name)

@@ -12,7 +12,7 @@ from fleutan.analysis.advice import Advice, Host
 from fleutan.analysis.cpus import by_process, crossings
 from fleutan.analysis.queues import with_loads
 from fleutan.column import Column, text_column
-from fleutan.table import Table
+from fleutan.table import Reading, Table
 
 FOUR = Host({0: 0, 1: 0, 2: 1, 3: 1})
 PLAIN = Host({0: None, 1: None, 2: None, 3: None}, 4096)
@@ -187,6 +187,27 @@ def test_packets_that_arrive_where_the_process_does_not_run() -> None:
     [again] = of_processes(receivers(1), counted, runs((7, 0, 90), (8, 1, 10)), PLAIN)
     assert again.commands == ("echo 32768 > /sys/class/net/eth0/queues/rx-0/rps_flow_cnt",)
     assert "and 1 more" not in again.reason
+
+
+def test_packets_of_which_no_queue_is_known_may_have_come_through_any() -> None:
+    counted = traffic(("rx", None, 1, 5, 3000, (7,), "web(7)"))
+    [found] = of_processes(receivers(2), counted, runs((7, 0, 90)), Host({0: None, 1: None}, 32768))
+    assert found.commands == (
+        "echo 16384 > /sys/class/net/eth0/queues/rx-0/rps_flow_cnt",
+        "echo 16384 > /sys/class/net/eth0/queues/rx-1/rps_flow_cnt",
+    )
+
+
+def test_the_rows_of_advice_are_its_commands() -> None:
+    told = [Advice("because", ("do this", "and that")), Advice("else", ("other",))]
+    found = advice.table(told, Reading("mine", notes=("a note",)))
+    assert list(found.rows()) == [
+        {"advice": "because", "remedy": "do this"},
+        {"advice": "because", "remedy": "and that"},
+        {"advice": "else", "remedy": "other"},
+    ]
+    assert (found.kind, found.reading.host, found.reading.notes) == ("advice", "mine", ())
+    assert len(advice.table([], Reading())) == 0
 
 
 def test_a_process_away_from_its_devices_node() -> None:

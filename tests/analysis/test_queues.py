@@ -152,6 +152,9 @@ def test_a_balance_in_one_line() -> None:
     even = balance({0: 50.0, 1: 55.0})
     assert even is not None
     assert even.sentence("eth0 tx", "queue", "bytes") == "eth0 tx: 2 queues carry the bytes evenly, at most 52% each"
+    between = balance({0: 50.0, 1: 90.0})
+    assert between is not None
+    assert between.sentence("eth0 tx", "queue", "bytes") == "eth0 tx: 2 queues carry the bytes, at most 64% each"
 
 
 def test_a_line_for_each_device_with_several_queues() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleutan.analysis.figures import DELTAS
-from fleutan.analysis.rates import FIELDS, NEEDS, RATES, between, compare
+from fleutan.analysis.rates import CHANGES, FIELDS, NEEDS, RATES, between, compare
 from fleutan.column import Column, text_column
 from fleutan.fields import BY_NAME
 from fleutan.table import Reading, Table
@@ -22,6 +22,7 @@ NUMBERS = ("netns_inode", "cookie", "sport", "rtt", "bytes_sent", "bytes_acked",
 def flows(rows: list[Row], at_ns: int = 0) -> Table:
     """``peer`` is the last octet of the remote address; what a row leaves out is unknown."""
     columns = {"proto": text_column([row.get("proto", "tcp") for row in rows])}
+    columns["state"] = text_column([row.get("state") for row in rows])
     peers = [[0, 0xFFFF << 32 | row.get("peer", 1)] for row in rows]
     columns["dst"] = Column(np.array(peers, np.int64).reshape(-1, 2))
     for name in NUMBERS:
@@ -190,3 +191,95 @@ def test_against_a_dictionary(first: list[int], second: list[int], data: st.Data
 def test_the_table_of_rates_is_of_the_catalogue() -> None:
     assert all(BY_NAME[name].kind == "counter" for name in NEEDS)
     assert [BY_NAME[rate.name].type for rate in RATES] == ["int" if rate.decimals == 0 else "float" for rate in RATES]
+
+
+# -- flows that ended between the readings
+
+
+def ended_between(before: list[Row], after: list[Row], ended: list[Row]) -> tuple[list[Row], list[Row]]:
+    found = compare(flows(before), flows(after, 2 * SECOND), flows(ended, SECOND))
+    assert found.flows.reading.at_ns == 2 * SECOND, "it is a reading at the end of the interval"
+    return list(found.flows.rows()), list(found.deltas.rows())
+
+
+def test_a_flow_that_neither_reading_saw_is_brief_and_counts_from_zero() -> None:
+    (row,), (delta,) = ended_between([], [], [{"cookie": 5, "bytes_sent": 1000, "segs_out": 3}])
+    assert (row["change"], row["bytes_sent"], row["tx_rate_bps"], row["segs_out_rate_pps"]) == (
+        "brief",
+        1000,
+        4000,
+        1.5,
+    )
+    assert (delta["bytes_sent"], delta["bytes_acked"]) == (1000, None)
+
+
+def test_a_flow_that_ended_vanished_with_its_last_figures() -> None:
+    before = [{"cookie": 5, "bytes_sent": 400, "sport": 7}]
+    (row,), (delta,) = ended_between(before, [], [{"cookie": 5, "bytes_sent": 1000, "sport": 7}])
+    assert (row["change"], row["bytes_sent"], row["tx_rate_bps"]) == ("vanished", 1000, 2400)
+    assert delta["bytes_sent"] == 600
+
+
+def test_a_flow_that_the_later_reading_saw_is_as_it_was_there() -> None:
+    """It ended after it was read, before what ended was."""
+    before, after = [{"cookie": 5, "bytes_sent": 1}], [{"cookie": 5, "bytes_sent": 2}, {"cookie": 6, "bytes_sent": 2}]
+    rows, _ = ended_between(before, after, [{"cookie": 5, "bytes_sent": 9}, {"cookie": 6, "bytes_sent": 9}])
+    assert [(row["cookie"], row["change"], row["bytes_sent"]) for row in rows] == [(5, None, 2), (6, "appeared", 2)]
+
+
+def test_what_waits_is_told_by_what_ended() -> None:
+    """The kernel knows neither owner nor figures of a connection that this end closed first."""
+    waiting = [{"cookie": cookie, "state": "time-wait"} for cookie in (5, 6, 7)]
+    over = [{"cookie": 5, "state": "close", "bytes_sent": 9}, {"cookie": 6, "state": "close", "bytes_sent": 8}]
+    rows, deltas = ended_between([{"cookie": 5, "state": "established", "bytes_sent": 4}], waiting, over)
+    assert [(row["cookie"], row["state"], row["change"], row["bytes_sent"]) for row in rows] == [
+        (7, "time-wait", "appeared", None),
+        (5, "close", "vanished", 9),
+        (6, "close", "brief", 8),
+    ]
+    assert [delta["bytes_sent"] for delta in deltas] == [None, 5, 8]
+
+
+def test_those_that_ended_stand_between_those_that_are_and_those_that_are_gone() -> None:
+    before = [{"cookie": 1}, {"cookie": 2}, {"cookie": 3, "bytes_sent": 7}]
+    rows, deltas = ended_between(before, [{"cookie": 1}, {"cookie": 4}], [{"cookie": 9}, {"cookie": 2}])
+    assert [(row["cookie"], row["change"]) for row in rows] == [
+        (1, None),
+        (4, "appeared"),
+        (9, "brief"),
+        (2, "vanished"),
+        (3, "vanished"),
+    ]
+    assert [row["bytes_sent"] for row in rows][-1] == 7
+    assert [delta["bytes_sent"] for delta in deltas][-1] is None
+
+
+def test_a_socket_that_ended_twice_is_two_flows() -> None:
+    twice = [{"cookie": 5, "sport": 1, "bytes_sent": 10}, {"cookie": 5, "sport": 2, "bytes_sent": 20}]
+    rows, _ = ended_between([], [], twice)
+    assert [(row["change"], row["sport"], row["tx_rate_bps"]) for row in rows] == [("brief", 1, 40), ("brief", 2, 80)]
+    rows, _ = ended_between([{"cookie": 5, "sport": 1, "bytes_sent": 4}], [], twice)
+    assert [(row["change"], row["tx_rate_bps"]) for row in rows] == [("vanished", None)] * 2, (
+        "which of them is not known"
+    )
+
+
+def test_where_nothing_ended_it_is_as_without() -> None:
+    before, after = flows([{"cookie": 1}]), flows([{"cookie": 2}], SECOND)
+    plain, found = compare(before, after), compare(before, after, flows([]))
+    assert list(found.flows.rows()) == list(plain.flows.rows())
+    assert found.flows.column("change").words == CHANGES
+
+
+@given(COOKIES, COOKIES, COOKIES)
+def test_every_flow_is_there_once(first: list[int], second: list[int], over: list[int]) -> None:
+    found = compare(
+        *(flows([{"cookie": cookie} for cookie in part], at) for at, part in enumerate((first, second, over)))
+    )
+    rows = {row["cookie"]: row["change"] for row in found.flows.rows()}
+    assert len(rows) == len(found.flows) == len({*first, *second, *over})
+    for cookie, change in rows.items():
+        if cookie in second:
+            assert change == (None if cookie in first else "appeared")
+        else:
+            assert change == ("vanished" if cookie in first else "brief")

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.bpf import needs_bpf
 
 from fleutan.errors import FleutanError, NotSupported
-from fleutan.linux import capabilities, drops, libbpf
+from fleutan.linux import drops
 from fleutan.linux.drops import (
     DROP,
     PROGRAMS,
@@ -37,10 +38,6 @@ KEY, COUNT = 72, 40
 CPUS = 2
 UDP = 17
 
-needs_bpf = pytest.mark.skipif(
-    bool(capabilities.missing(libbpf.CAPABILITIES)) or not capabilities.has_btf() or not capabilities.find_library(),
-    reason="needs CAP_BPF and CAP_PERFMON, the kernel's BTF and libbpf.so.1",
-)
 Row = dict[str, Any]
 
 

@@ -42,8 +42,8 @@ def value(number: int) -> bytes:
 
 def test_a_map_says_how_large_it_is(programs: BpfObject, table: Map) -> None:
     assert (table.key_size, table.value_size, table.max_entries) == (64, 48, 8)
-    cells = Map(programs.map("cells_0"))
-    assert (cells.key_size, cells.value_size, cells.max_entries) == (4, 128, 256)
+    cells = Map(programs.map("cells"))
+    assert (cells.key_size, cells.value_size, cells.max_entries) == (4, 128, 512)
 
 
 def test_what_is_put_is_there_until_it_is_removed(table: Map) -> None:
@@ -71,10 +71,10 @@ def test_all_entries_are_read_and_drained_in_one_call(table: Map) -> None:
 
 
 def test_an_array_has_all_its_entries(programs: BpfObject) -> None:
-    cells = Map(programs.map("cells_0"))
+    cells = Map(programs.map("cells"))
     entries = cells.read()
-    assert entries.rows == 256
-    assert bytes(entries.values) == bytes(256 * 128)
+    assert entries.rows == 512
+    assert bytes(entries.values) == bytes(512 * 128)
 
 
 def test_a_full_map_takes_no_more(table: Map) -> None:
@@ -91,7 +91,7 @@ def test_a_descriptor_of_something_else_is_refused() -> None:
 
 
 def test_what_an_array_refuses_is_an_error(programs: BpfObject) -> None:
-    cells = Map(programs.map("cells_0"))
+    cells = Map(programs.map("cells"))
     with pytest.raises(FleutanError, match="does not remove from the map"):
         cells.remove(bytes(4))
     with pytest.raises(FleutanError, match="does not read the map"):

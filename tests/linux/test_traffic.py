@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.bpf import needs_bpf
 
 from fleutan.errors import FleutanError, NotSupported, UsageError
-from fleutan.linux import capabilities, libbpf, traffic
+from fleutan.linux import libbpf, traffic
 from fleutan.linux.iterators import ticks_per_second
 from fleutan.linux.records import Records
 from fleutan.linux.traffic import IP, NO_QUEUE, NOT_IP, OVERFLOW, RX, TX, Counting, Counts, parse
@@ -23,11 +24,6 @@ from fleutan.linux.traffic import IP, NO_QUEUE, NOT_IP, OVERFLOW, RX, TX, Counti
 FOLDER = Path(libbpf.__file__).with_name("bpf")
 ONE, TWO = (bytes(10) + b"\xff\xff" + socket.inet_aton(f"192.0.2.{number}") for number in (1, 2))
 TCP, UDP, ICMP = 6, 17, 1
-
-needs_bpf = pytest.mark.skipif(
-    bool(capabilities.missing(libbpf.CAPABILITIES)) or not capabilities.has_btf() or not capabilities.find_library(),
-    reason="needs CAP_BPF and CAP_PERFMON, the kernel's BTF and libbpf.so.1",
-)
 
 #: struct flow_key and struct counts of bpf/traffic.bpf.c, written down on their own.
 KEY = struct.Struct("=16s16sqII5H6B")

@@ -11,14 +11,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
+from tests.bpf import agrees, needs_bpf
 from tests.namespaces.conftest import PLAIN, Host, World, until
 
 from fleutan.analysis.totals import totals
-from fleutan.linux import capabilities, libbpf
 from fleutan.linux.traffic import Counting
 from fleutan.sources import flows, traffic
 from fleutan.sources.capture import Reader
@@ -28,22 +27,11 @@ Row = dict[str, Any]
 
 #: The share by which figures may differ.
 NEAR = 0.001
-#: While somebody else attaches to the same tracepoints, this kernel passes over some events for
-#: a few milliseconds; what is wrong in so many looks is not that.
-LOOKS = 4
 #: Ethernet, IPv4 or IPv6, and TCP with timestamps or UDP.
 HEADERS = {("4", "tcp"): 14 + 20 + 32, ("6", "tcp"): 14 + 40 + 32, ("4", "udp"): 14 + 20 + 8, ("6", "udp"): 14 + 40 + 8}
 ADDRESSES = {"4": "192.0.2.2", "6": "2001:db8::2"}
 
-pytestmark = [
-    pytest.mark.skipif(not shutil.which("iperf3"), reason="needs iperf3"),
-    pytest.mark.skipif(
-        bool(capabilities.missing(libbpf.CAPABILITIES))
-        or not capabilities.has_btf()
-        or not capabilities.find_library(),
-        reason="needs CAP_BPF and CAP_PERFMON, the kernel's BTF and libbpf.so.1",
-    ),
-]
+pytestmark = [needs_bpf, pytest.mark.skipif(not shutil.which("iperf3"), reason="needs iperf3")]
 
 
 @pytest.fixture(scope="module")
@@ -92,15 +80,13 @@ def total(rows: list[Row], name: str) -> int:
     return sum(row[name] for row in rows)
 
 
-def agrees(look: Callable[[], None]) -> None:
-    for _ in range(LOOKS - 1):
-        with suppress(AssertionError):
-            return look()
-    return look()
+def near(found: int, wanted: int) -> None:
+    assert abs(found - wanted) <= NEAR * wanted, (found, wanted)
 
 
-def near(found: int, wanted: int, more: int = 0) -> None:
-    assert abs(found - wanted) <= NEAR * wanted + more, (found, wanted)
+def between(found: int, least: int, most: int) -> None:
+    """What was counted, by what a counter moved while all was counted, and from before that to after it."""
+    assert least * (1 - NEAR) <= found <= most * (1 + NEAR), (found, least, most)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -117,15 +103,18 @@ def test_bytes_of_a_flow_are_those_of_iperf3_with_headers_and_of_the_interface(
     words += ["-R"] * reverse + ["-u", "-l", "1200"] * (proto == "udp")
 
     def look() -> None:
+        ends = (sender, "tx"), (receiver, "rx")
+        moved = [[counters(host)[direction] for host, direction in ends]]
         with Counting() as counting:
-            before = [counters(host) for host in (sender, receiver)]
+            moved += [[counters(host)[direction] for host, direction in ends]]
             said = iperf(one, two, *words)
-            after = [counters(host) for host in (sender, receiver)]
+            moved += [[counters(host)[direction] for host, direction in ends]]
             table = traffic.table(counting.read())
-        for host, direction, first, last in zip((sender, receiver), ("tx", "rx"), before, after, strict=True):
+        moved += [[counters(host)[direction] for host, direction in ends]]
+        for (host, direction), (first, begun, ended, last) in zip(ends, zip(*moved, strict=True), strict=True):
             rows = of_host(table, host, direction)
             for name, counter in (("skb_bytes", "bytes"), ("packets", "packets")):
-                near(total(rows, name), last[direction][counter] - first[direction][counter])
+                between(total(rows, name), ended[counter] - begun[counter], last[counter] - first[counter])
         for stream, connected in zip(said["end"]["streams"], said["start"]["connected"], strict=True):
             sent = stream["udp"]["bytes"] if proto == "udp" else stream["sender"]["bytes"]
             ports = {connected["local_port"], connected["remote_port"]}
@@ -145,16 +134,19 @@ def test_each_queue_is_that_of_tc_and_the_cpus_add_up(hosts: tuple[Host, Host]) 
         return {int(row["parent"].split(":")[1], 16) - 1: row for row in said if "parent" in row}
 
     def look() -> None:
+        moved = [queues()]
         with Counting() as counting:
-            before = queues()
+            moved += [queues()]
             iperf(one, two, "-c", ADDRESSES["4"], "-t", "1", "-P", "8")
-            after = queues()
+            moved += [queues()]
             table = traffic.table(counting.read())
+        moved += [queues()]
         sent = of_host(table, one, "tx")
-        for queue, last in after.items():
+        for queue in moved[0]:
             rows = [row for row in sent if row["queue"] == queue]
-            near(total(rows, "bytes"), last["bytes"] - before[queue]["bytes"])
-            near(total(rows, "segments"), last["packets"] - before[queue]["packets"])
+            for name, counter in (("bytes", "bytes"), ("segments", "packets")):
+                first, begun, ended, last = (said[queue][counter] for said in moved)
+                between(total(rows, name), ended - begun, last - first)
         assert sum(total([row for row in sent if row["queue"] == queue], "bytes") > 0 for queue in range(4)) >= 2
         by_cpu = list(totals(table, ("netns_inode", "direction", "cpu"), ("packets",)).rows())
         assert total(of_host(table, one, "tx"), "packets") == sum(

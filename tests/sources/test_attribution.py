@@ -20,6 +20,7 @@ from fleutan.sources.attribution import (
     by_cookie,
     by_ends,
     by_listener,
+    remembered_by,
     together,
     with_claims,
 )
@@ -167,3 +168,15 @@ def test_a_row_may_have_several_owners() -> None:
     found, owners = with_claims(columns(ONE), claims, ("pids", "owner"), read, remembered)
     assert found["pids"].objects() == [(10, 20)]
     assert len(owners) == 2
+
+
+def test_names_of_processes_that_have_ended_come_from_earlier_tables() -> None:
+    def owners(**texts: Sequence[str | None]) -> Table:
+        pids = {"pid": Column(ints(7, 8, 9))}
+        texted = {name: text_column(values) for name, values in texts.items()}
+        return Table("flows", {}, related={"owners": Table("owners", pids | texted)})
+
+    first = owners(comm=["curl", None, "init"], cgroup=["/a", None, "/"])
+    remembered = remembered_by([Table("flows", {}), owners(), first, owners(comm=["later", "dig", "init"])])
+    assert remembered({7, 8, 3}) == {7: Remembered("curl", "/a"), 8: Remembered("dig", None)}
+    assert remembered(set()) == {}

@@ -25,10 +25,11 @@ from fleutan.linux.lifecycle import (
     ROLE_UNKNOWN,
     Lives,
     Lost,
+    Watching,
 )
 from fleutan.linux.proc import Process
 from fleutan.sources import lifecycle
-from fleutan.sources.lifecycle import Surroundings, space_names, table, with_row
+from fleutan.sources.lifecycle import Surroundings, ended, space_names, table, watching, with_row
 from fleutan.table import Table
 
 ESTABLISHED, SYN_SENT, SYN_RECV, FIN_WAIT1, FIN_WAIT2, _, CLOSE, CLOSE_WAIT, LAST_ACK, LISTEN, CLOSING = range(1, 12)
@@ -301,7 +302,53 @@ def test_a_row_more() -> None:
     assert found["event"].words == ("drop",)
 
 
+# -- those that ended
+
+
+def test_those_that_ended_are_connections_whatever_their_end() -> None:
+    listening = record(7, old=CLOSE, new=LISTEN, role=ROLE_LISTEN, begun=1)
+    found = ended(
+        table(
+            lives(
+                record(1, begun=1, established=2),
+                end(LAST_ACK, cookie=2),
+                end(SYN_SENT, errno.ECONNREFUSED, cookie=3),
+                listening,
+                end(LISTEN, cookie=8, role=ROLE_LISTEN),
+                end(FIN_WAIT2, cookie=4, role=ROLE_ACCEPT),
+                end(ESTABLISHED, errno.EPROTO, cookie=5, role=ROLE_UNKNOWN),
+                lost=Lost(0, 3, *bytes(7)),
+            ),
+            around=AROUND,
+        )
+    )
+    assert [(row["cookie"], row["outcome"]) for row in found.rows()] == [
+        (2, "closed"),
+        (3, "refused"),
+        (4, "closed"),
+        (5, "failed"),
+    ]
+    assert "owners" in found.related
+
+
+@pytest.mark.parametrize("lost", [NOTHING_LOST, Lost(0, 3, *bytes(7))])
+def test_where_nothing_ended_there_is_nothing(lost: Lost) -> None:
+    found = ended(table(lives(lost=lost), around=AROUND))
+    assert len(found) == 0
+    assert set(found.columns) == set(table(lives(), around=AROUND).columns)
+    assert len(ended(table(lives(record(), lost=lost), around=AROUND))) == 0
+
+
+def test_an_end_of_which_nothing_is_known_is_none() -> None:
+    unknown = {name: text_column([None]) for name in ("outcome", "role")}
+    assert len(ended(Table("lifecycle", unknown))) == 0
+
+
 # -- this host
+
+
+def test_what_is_watched_is_all_of_it_and_making_it_does_nothing() -> None:
+    assert isinstance(watching(), Watching)
 
 
 def test_this_host_knows_its_own_namespace() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 import pytest
 
 from fleutan.fields import BY_NAME
-from fleutan.views import ENDS, cpus
+from fleutan.views import ENDS, View, cpus
 
-LISTS = {name: value for name, value in vars(cpus).items() if name.isupper() and name != "VIEW"}
+LISTS = {name: value for name, value in vars(cpus).items() if name.isupper() and type(value) is tuple}
+LISTS |= {f"section {table}": names for table, names in (*cpus.SECTIONS.items(), *cpus.LOAD_SECTIONS.items())}
 
 
 @pytest.mark.parametrize("names", LISTS.values(), ids=LISTS)
@@ -15,8 +16,8 @@ def test_every_field_is_in_the_catalogue(names: tuple[str, ...]) -> None:
     assert len(set(names)) == len(names)
 
 
-def test_the_view_names_what_the_catalogue_knows() -> None:
-    view = cpus.VIEW
+@pytest.mark.parametrize("view", [cpus.VIEW, cpus.LOAD_VIEW, cpus.FLOWS], ids=["cpus", "load", "flows"])
+def test_the_view_names_what_the_catalogue_knows(view: View) -> None:
     assert {*view.columns, *view.luxuries, *view.spare, *view.order} <= {*BY_NAME, *ENDS}
     assert {*view.luxuries, *view.spare} <= set(view.columns)
 

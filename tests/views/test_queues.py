@@ -6,7 +6,12 @@ import pytest
 from fleutan.fields import BY_NAME
 from fleutan.views import ENDS, queues
 
-LISTS = {name: value for name, value in vars(queues).items() if name.isupper() and name != "VIEW"}
+LISTS = {
+    **{name: getattr(queues, name) for name in ("QUEUES_SPARE", "QDISCS", "QDISCS_SPARE")},
+    **{f"QUEUES {direction}": names for direction, names in queues.QUEUES.items()},
+    **{f"SECTIONS {name}": names for name, names in queues.SECTIONS.items()},
+    "UNCOUNTED": tuple(queues.UNCOUNTED.values()),
+}
 
 
 @pytest.mark.parametrize("names", LISTS.values(), ids=LISTS)
@@ -22,6 +27,7 @@ def test_the_view_names_what_the_catalogue_knows() -> None:
 
 
 def test_what_is_left_out_is_shown_where_there_is_room() -> None:
-    for name, spare in LISTS.items():
-        if name.endswith("_SPARE"):
-            assert set(spare) <= set(LISTS[name.removesuffix("_SPARE")])
+    shown = {name for names in queues.QUEUES.values() for name in names}
+    assert set(queues.QUEUES_SPARE) <= {*shown, *queues.UNCOUNTED.values()}
+    assert set(queues.QDISCS_SPARE) <= set(queues.QDISCS)
+    assert set(queues.UNCOUNTED) <= shown

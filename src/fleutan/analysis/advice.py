@@ -9,7 +9,7 @@ a change would not help.  Facts: Documentation/networking/scaling.rst, tc-mq(8),
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,8 @@ from fleutan.analysis.cpus import listed
 from fleutan.analysis.figures import numbers
 from fleutan.analysis.queues import QUEUE, Balance, balance, keys_of, placed
 from fleutan.analysis.totals import totals
-from fleutan.table import Table
+from fleutan.column import text_column
+from fleutan.table import Reading, Table
 
 #: Fewer packets than these are not worth a change.
 FEW = 1000
@@ -37,6 +38,16 @@ class Advice(NamedTuple):
 
     reason: str
     commands: tuple[str, ...]
+
+
+def table(found: Sequence[Advice], reading: Reading) -> Table:
+    """The Table ``advice``: a row for each command, those of one piece of advice behind each other."""
+    rows = [(each.reason, command) for each in found for command in each.commands]
+    columns = {
+        "advice": text_column([reason for reason, _ in rows]),
+        "remedy": text_column([command for _, command in rows]),
+    }
+    return Table("advice", columns, replace(reading, notes=()))
 
 
 @dataclass(frozen=True)
@@ -272,11 +283,14 @@ def _rfs(crossing: Sequence[tuple[str, float]], loads: Table, host: Host) -> lis
     """One piece of advice for all processes whose packets cross: RFS is the host's."""
     columns = {name: loads.columns[name].objects() for name in (*QUEUE, "rps_flow_cnt", "packets")}
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    rows = [row for row in rows if row["direction"] == "rx" and not (row["netns"] or "0").isdecimal()]
+    # Software devices do not say through which queue a packet came: it may be any of them.
+    anywhere = {(row["netns"], row["dev"]): row["packets"] or 0 for row in rows if row["queue"] is None}
     without = [
         row
         for row in rows
-        if row["direction"] == "rx" and row["rps_flow_cnt"] == 0 and not (row["netns"] or "0").isdecimal()
-        if (row["packets"] or 0) >= FEW
+        if row["rps_flow_cnt"] == 0
+        if max(row["packets"] or 0, anywhere.get((row["netns"], row["dev"]), 0)) >= FEW
     ]
     if not crossing or not without:
         return []

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fleutan.errors import UsageError
-from fleutan.fields import BY_NAME, Field, find, nearest, require
+from fleutan.fields import BY_NAME, TRAFFIC, Field, find, nearest, require
 from fleutan.table import Table
 
 
@@ -68,13 +68,14 @@ class Grouped:
 #: What people say when they group, beyond the names that a filter takes.
 ALIASES = {"port": "service"}
 
-#: The kinds of tables in which one flow may have several rows.
-SEVERAL_ROWS = ("drops",)
+#: The kinds of tables in which a row is no flow: one flow may have several, or a row stand for many.
+SEVERAL_ROWS = ("drops", "traffic", "lifecycle")
 
 _SUMMED = (
     *("tx_rate", "acked_rate", "rx_rate", "segs_out_rate", "segs_in_rate", "retrans_rate"),
     *("bytes_sent", "bytes_acked", "bytes_received", "bytes_retrans", "segs_out", "segs_in", "retrans"),
-    *("packets", "segments", "bytes"),
+    *("packets", "segments", "bytes", "connections"),
+    *TRAFFIC,
 )
 _RTT = {
     "min": ("min(flow.{0})", "least"),

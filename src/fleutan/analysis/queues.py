@@ -32,6 +32,8 @@ QUEUE = ("netns", "dev", "direction", "queue")
 COUNTERS = ("bytes", "packets", "segments")
 #: From this multiple of its part on, the busiest queue or CPU is said to carry too much.
 UNEVEN = 1.5
+#: Up to this one, all are said to carry evenly.
+EVEN = 1.2
 
 
 class Balance(NamedTuple):
@@ -60,7 +62,8 @@ class Balance(NamedTuple):
     def sentence(self, where: str, noun: str, what: str) -> str:
         """``eth0 tx: queue 2 carries 81 % of the bytes, 3.2 times an even part of 4 queues``."""
         if not self.uneven:
-            return f"{where}: {self.parts} {noun}s carry the {what} evenly, at most {self.share:.0%} each"
+            how = " evenly, " if self.ratio <= EVEN else ", "
+            return f"{where}: {self.parts} {noun}s carry the {what}{how}at most {self.share:.0%} each"
         return (
             f"{where}: {noun} {self.busiest} carries {self.share:.0%} of the {what}, "
             f"{self.ratio:.1f} times an even part of {self.parts} {noun}s"

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fleutan.analysis.figures import DELTAS, float_column, int_column
+from fleutan.analysis.figures import DELTAS, float_column, int_column, is_word
 from fleutan.analysis.stack import stacked
 from fleutan.column import Column
 from fleutan.fields import BY_NAME
@@ -45,6 +45,8 @@ RATES = (
     Rate("segs_in_rate", "segs_in", 1, 3),
     Rate("retrans_rate", "retrans", 1, 3),
 )
+#: What ``change`` says: it came, it went, or both inside the interval.
+CHANGES = ("appeared", "vanished", "brief")
 #: The fields that ``between`` adds, and the counters that they need.
 FIELDS = ("change", *(rate.name for rate in RATES))
 NEEDS = tuple(rate.counter for rate in RATES)
@@ -79,12 +81,20 @@ def between(before: Table, after: Table) -> Table:
     return compare(before, after).flows
 
 
-def compare(before: Table, after: Table) -> Interval:
+def compare(before: Table, after: Table, ended: Table | None = None) -> Interval:
     """What happened from one reading to a later one (by ``reading.at_ns``).
 
-    Rates and differences are unknown for flows that vanished and for counters that a reading
-    lacks; rates also, with a note, where the second reading is not the later one.
+    ``ended`` are flows that ended in between, with their last figures: those that neither reading
+    saw are ``brief``.  They also stand for what is left of them in TIME-WAIT, of which the kernel
+    knows neither owner nor figures.  Rates and differences are unknown for flows that vanished
+    otherwise and for counters that a reading lacks; rates also, with a note, where the second
+    reading is not the later one.
     """
+    if ended is not None:
+        after = after.take(~(is_word(after, "state", "time-wait") & np.isin(_keys(after), _keys(ended))))
+    there = len(after)
+    if ended is not None:
+        after = stacked(after, ended.take(~np.isin(_keys(ended), _keys(after))))
     match, gone = _match(before, after)
     every = stacked(after, before.take(np.flatnonzero(gone)))
     interval_ns = after.reading.at_ns - before.reading.at_ns
@@ -92,8 +102,9 @@ def compare(before: Table, after: Table) -> Interval:
     every = replace(every, reading=replace(after.reading, interval_ns=max(interval_ns, 0), notes=notes))
     grown = {name: _padded(column, len(every)) for name, column in _differences(before, after, match).items()}
     codes = np.full(len(every), 1, np.int32)
-    codes[: len(after)] = np.where(match == _NEW, 0, -1)
-    change = Column(codes, None, ("appeared", "vanished"))
+    codes[: len(after)] = np.where(match == _NEW, 2, 1)
+    codes[:there] = np.where(match[:there] == _NEW, 0, -1)
+    change = Column(codes, None, CHANGES)
     flows = every.with_columns({"change": change, **_rates(grown, interval_ns, len(every))})
     return Interval(flows, replace(flows.with_columns(grown), kind=DELTAS))
 

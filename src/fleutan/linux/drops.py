@@ -121,6 +121,10 @@ class Counting:
     def __exit__(self, *_: object) -> None:
         self._held.close()
 
+    def wait(self, seconds: float) -> None:
+        """Passes the time."""
+        time.sleep(seconds)
+
     def read(self) -> Counts:
         """What was counted since the last call; an event is in exactly one reading.  Raises FleutanError."""
         self._used, self._spare = self._spare, self._used

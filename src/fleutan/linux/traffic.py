@@ -46,8 +46,10 @@ IP, NOT_IP, UNREADABLE, OVERFLOW = range(4)
 NO_QUEUE = 0xFFFF
 #: As in bpf/traffic.bpf.c.
 _FLOWS_SLOT, _OTHERS_SLOT = 0, 1
-_CELLS = 128
+_CELLS, _TURN = 128, 16
 _CELL_SIZE, _KEY_SIZE, _COUNTS_SIZE = 128, 64, 48
+#: Where ``moved`` stands in a cell.
+_MOVED = _KEY_SIZE + _COUNTS_SIZE
 
 #: struct flow_key, bpf/traffic.bpf.c: type, members in order.
 KEY = (
@@ -78,30 +80,54 @@ class Counts(NamedTuple):
     missed: int = 0
 
 
+class _Cells:
+    """The cells of both readings, which take turns in one map; the first ones say which are in use."""
+
+    def __init__(self, cells: Map) -> None:
+        self._area = mmap(cells.descriptor, cells.max_entries * _CELL_SIZE)
+
+    def clear(self, generation: int) -> None:
+        """Empties those that are not in use."""
+        empty = (bytes(_MOVED) + _native(1) + bytes(_CELL_SIZE - _MOVED - 4)) * _TURN
+        for turn in self._turns(generation):
+            self._area[turn] = empty
+
+    def use(self, generation: int) -> None:
+        """The programs that begin from here on write to these."""
+        for turn in self._turns(0):
+            self._area[turn.start + _MOVED : turn.stop : _CELL_SIZE] = bytes([generation]) * _TURN
+
+    def take(self, generation: int) -> bytes:
+        """All of them as they stand."""
+        return b"".join(self._area[turn] for turn in self._turns(generation))
+
+    def close(self) -> None:
+        """Lets go of the memory."""
+        self._area.close()
+
+    def _turns(self, generation: int) -> list[slice]:
+        size = _TURN * _CELL_SIZE
+        return [slice(at, at + size) for at in range(generation * size, len(self._area), 2 * size)]
+
+
 class _Tables:
     """The tables of one reading.  While they are in use, only the programs write to them."""
 
     def __init__(self, programs: BpfObject, generation: int, library: str) -> None:
-        names = (f"{name}_{generation}" for name in ("flows", "others", "cells"))
-        self.flows, self.others, cells = (Map(programs.map(name), library) for name in names)
+        names = (f"{name}_{generation}" for name in ("flows", "others"))
+        self.flows, self.others = (Map(programs.map(name), library) for name in names)
         self.generation = generation
-        self._area = mmap(cells.descriptor, cells.max_entries * _CELL_SIZE)
 
-    def clear(self, rest: bytes) -> None:
-        """Empty but for the row per direction and CPU that takes what finds no other row."""
-        self._area[:] = bytes(len(self._area))
+    def put(self, rest: bytes) -> None:
+        """Puts the row per direction and CPU there that takes what finds no other row."""
         self.others.put_all(rest, bytes(len(rest) // _KEY_SIZE * _COUNTS_SIZE))
 
-    def take(self, began_ns: int, ended_ns: int, missed: int) -> Counts:
-        """All that they hold."""
+    def take(self, cells: _Cells, began_ns: int, ended_ns: int, missed: int) -> Counts:
+        """All that they and their cells hold."""
         flows, others = self.flows.drain(), self.others.drain()
         keys, values = b"".join((flows.keys, others.keys)), b"".join((flows.values, others.values))
         wall_ns = time.time_ns() - time.monotonic_ns()
-        return Counts(keys, values, self._area[:], began_ns, ended_ns, wall_ns, missed)
-
-    def close(self) -> None:
-        """Lets go of the cells."""
-        self._area.close()
+        return Counts(keys, values, cells.take(self.generation), began_ns, ended_ns, wall_ns, missed)
 
 
 class Counting:
@@ -130,7 +156,7 @@ class Counting:
         self._rest = _keys_of_the_rest(cpus)
         sizes = dict.fromkeys(("flows_0", "flows_1"), self._entries)
         sizes |= dict.fromkeys(("others_0", "others_1"), OTHERS + 2 * cpus)
-        sizes |= dict.fromkeys(("cells_0", "cells_1"), 2 * cpus * _CELLS)
+        sizes["cells"] = 4 * cpus * _CELLS
         with ExitStack() as held:
             self._programs = held.enter_context(BpfObject("traffic", elf, sizes=sizes, library=self._library))
             self._begin(held)
@@ -151,23 +177,23 @@ class Counting:
         """
         before, self._used = self._used, self._spare
         self._spare = before
-        self._used.clear(self._rest)
+        self._cells.clear(self._used.generation)
+        self._used.put(self._rest)
         self._use(self._used)
         began, self._began = self._began, time.monotonic_ns()
         missed, self._missed = self._missed, sum(self.runs(program).recursion_misses for program in PROGRAMS)
-        return before.take(began, self._began, self._missed - missed)
+        return before.take(self._cells, began, self._began, self._missed - missed)
 
     def runs(self, program: str) -> Runs:
         """How often one of PROGRAMS ran and how long it took; see ``libbpf.counting_runs``."""
         return self._programs.runs(program)
 
     def _begin(self, held: ExitStack) -> None:
-        self._used = _Tables(self._programs, 0, self._library)
-        self._spare = _Tables(self._programs, 1, self._library)
-        held.callback(self._used.close)
-        held.callback(self._spare.close)
-        self._tables, self._globals = (Map(self._programs.map(name), self._library) for name in ("tables", ".bss"))
-        self._used.clear(self._rest)
+        self._used, self._spare = (_Tables(self._programs, generation, self._library) for generation in (0, 1))
+        self._tables, cells = (Map(self._programs.map(name), self._library) for name in ("tables", "cells"))
+        self._cells = _Cells(cells)
+        held.callback(self._cells.close)
+        self._used.put(self._rest)
         self._programs.attach(*PROGRAMS)
         self._began = time.monotonic_ns()
 
@@ -177,7 +203,7 @@ class Counting:
         A map in a map is replaced when no program uses the one before any more, nor then the
         generation before: the cells go first, for they are emptied into flows.
         """
-        self._globals.put(_native(0), _native(tables.generation))
+        self._cells.use(tables.generation)
         self._tables.put(_native(_FLOWS_SLOT), _native(tables.flows.descriptor))
         self._tables.put(_native(_OTHERS_SLOT), _native(tables.others.descriptor))
 

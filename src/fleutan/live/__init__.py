@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan.analysis.figures import is_word
+from fleutan.column import Column
 from fleutan.errors import UsageError
-from fleutan.fields import BY_NAME, require
+from fleutan.fields import BY_NAME, TRAFFIC, require
 from fleutan.sources import flows
 from fleutan.sources.capture import Capture, Choice, Reader
 from fleutan.sources.words import BPF_ONLY, NETLINK_ONLY
@@ -25,7 +26,9 @@ from fleutan.table import Table
 
 if TYPE_CHECKING:
     from fleutan.analysis.computed import Step
+    from fleutan.live.packets import Packets
     from fleutan.query.predicate import Predicate
+    from fleutan.sources.counting import Counted
 
 States = Literal["connected", "listening", "all"]
 
@@ -72,10 +75,13 @@ class Asked:
         asked = self._predicate.fields | self._predicate.owner_fields if self._predicate else frozenset()
         self._named = frozenset(require(name).name for name in question.fields) | asked
         self._steps = _steps(self._named)
-        given = {name for step in self._steps for name in step.gives}
+        #: Whether packets have to be counted for the answer.
+        self.counts = bool(self._named.intersection(TRAFFIC))
+        given = {name for step in self._steps for name in step.gives}.union(TRAFFIC)
         needed = [name for step in self._steps for name in step.needs]
         read = [name for name in sorted(self._named) if name not in given]
-        self._wanted = tuple(dict.fromkeys((*read, *needed, *_rated(self._named))))
+        owners = ("pids", "comm", "cgroup") if self.counts else ()  # of processes that end before all is read
+        self._wanted = tuple(dict.fromkeys((*read, *needed, *_rated(self._named), *owners)))
         self.answer_by = _answer_by(question.demanded | asked)
 
     def require_interval(self) -> None:
@@ -85,36 +91,51 @@ class Asked:
                 f"{timed[0]} is only known over an interval: say how many seconds (-i SECS, interval=SECS in Python)"
             )
 
-    def answer(self, capture: Capture, before: Capture | None = None) -> Table:
+    def answer(self, capture: Capture, before: Capture | None = None, counted: Counted | None = None) -> Table:
         """The flows that the question means; with an earlier capture also what changed since.
 
-        Raises UsageError where the filter needs the earlier one, FilterError where only the
+        With what was ``counted`` meanwhile come flows that only their packets or their end told
+        of, and the related table ``traffic``: the packets of the flows that are meant.
+
+        Raises UsageError where the filter needs the earlier capture, FilterError where only the
         database finds that it cannot be evaluated.
         """
-        table = counted = self._table(capture)
+        table = deltas = self._table(capture)
+        packets: Packets | None = None
         if before is None:
             self.require_interval()
         else:
             from fleutan.analysis import rates
 
-            interval = rates.compare(_retimed(self._table(before), before, capture), table)
-            table, counted = interval.flows, interval.deltas
+            earlier = _retimed(self._table(before), before, capture)
+            if counted is None:
+                interval = rates.compare(earlier, table)
+            else:
+                from fleutan.live.packets import compare
+
+                interval, packets = compare(earlier, table, counted, capture, self._wanted)
+            table, deltas = interval.flows, interval.deltas
         rows = self._scope(table)
+        if packets is None and self.counts:
+            table = table.with_columns(_uncounted(len(table)))
         told_of = rows
         if self._predicate is not None:
             from fleutan.query.selection import matching
 
-            table = self._with_steps(table, counted, self._predicate.fields)
+            table = self._with_steps(table, deltas, self._predicate.fields)
             rows = rows & matching(table, self._predicate)
             told_of = told_of if self._predicate.owner_fields else rows
         note = flows.ownerless(table, told_of, capture.unreadable)
         if not rows.all():
-            alike = counted is table
+            alike = deltas is table
             table = table.take(rows)
-            counted = table if alike else counted.take(rows)
+            deltas = table if alike else deltas.take(rows)
         if note:
             table = replace(table, reading=replace(table.reading, notes=(*table.reading.notes, note)))
-        return self._with_steps(table, counted, self._named.difference(table.columns))
+        table = self._with_steps(table, deltas, self._named.difference(table.columns))
+        if packets is None:
+            return table
+        return replace(table, related={**table.related, "traffic": packets.of(rows).told(table)})
 
     def _table(self, capture: Capture) -> Table:
         return flows.table(capture, self._wanted, host_name())
@@ -137,8 +158,23 @@ class Asked:
         if question.states == "listening":
             kept &= is_word(table, "state", *LISTENING)
         elif question.states == "connected" and not (self._predicate and "state" in self._predicate.fields):
-            kept &= is_word(table, "state", *CONNECTED)
+            kept &= is_word(table, "state", *CONNECTED) | _moved(table)
         return kept
+
+
+def _uncounted(rows: int) -> dict[str, Column]:
+    """The fields of packets where none were counted: unknown."""
+    unknown = Column(np.zeros(rows, np.int64), np.zeros(rows, np.bool_))
+    return dict.fromkeys(TRAFFIC, unknown)
+
+
+def _moved(table: Table) -> NDArray[np.bool_]:
+    """Which flows had packets in the interval; none where none were counted."""
+    if TRAFFIC[0] not in table:
+        return np.zeros(len(table), np.bool_)
+    from fleutan.analysis.traffic import moved
+
+    return moved(table)
 
 
 def predicate_of(question: Question) -> Predicate | None:
@@ -170,7 +206,7 @@ def _answer_by(demanded: frozenset[str]) -> Choice:
 
 def _rated(named: frozenset[str]) -> list[str]:
     """The counters behind the rates that are named."""
-    if not _timed(named):
+    if not _timed(named) - frozenset(TRAFFIC):
         return []
     from fleutan.analysis import rates
 
@@ -179,11 +215,12 @@ def _rated(named: frozenset[str]) -> list[str]:
 
 def _timed(named: frozenset[str]) -> frozenset[str]:
     """Those that say what happened between two readings."""
+    counted = named.intersection(TRAFFIC)
     if not any(BY_NAME[name].source == "computed" for name in named):
-        return frozenset()
+        return counted
     from fleutan.analysis import rates
 
-    return named.intersection(rates.FIELDS)
+    return counted | named.intersection(rates.FIELDS)
 
 
 def _retimed(table: Table, before: Capture, after: Capture) -> Table:
@@ -208,7 +245,9 @@ def ask(question: Question, netns: str | None = None, source: Choice = "auto", i
     elif not (isfinite(interval) and interval > 0):
         raise UsageError(f"an interval of {interval} seconds: say a number above 0")
     with Reader(netns, source, asked.answer_by) as reader:
-        first = reader.take()
         if interval is None:
-            return asked.answer(first)
-        return asked.answer(reader.take_after(first, interval), first)
+            return asked.answer(reader.take())
+        from fleutan.live.rounds import Rounds
+
+        with Rounds(asked, reader) as rounds:
+            return rounds.after(interval)

@@ -152,6 +152,24 @@ def with_claims(
     return found, owners
 
 
+def remembered_by(tables: Iterable[Table]) -> Callable[[Collection[int]], dict[int, Remembered]]:
+    """What tables with ``owners``, read while they lived, tell of processes that have ended; the first that does."""
+
+    def remembered(gone: Collection[int]) -> dict[int, Remembered]:
+        found: dict[int, Remembered] = {}
+        for owners in (table.related["owners"] for table in tables if "owners" in table.related):
+            rows = owners.take(np.isin(owners.columns["pid"].values, [*gone]))
+            texts = [
+                rows.columns[name].objects() if name in rows else [None] * len(rows) for name in ("comm", "cgroup")
+            ]
+            for pid, comm, cgroup in zip(rows.columns["pid"].values.tolist(), *texts, strict=True):
+                if comm is not None:
+                    found.setdefault(pid, Remembered(comm, cgroup))
+        return found
+
+    return remembered
+
+
 def _remembering(read: Read, remembered: Callable[[Collection[int]], Mapping[int, Remembered]]) -> Read:
     def reading(pids: Iterable[int], details: Collection[str]) -> list[Process]:
         pids = list(pids)

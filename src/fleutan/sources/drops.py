@@ -21,7 +21,7 @@ from fleutan.errors import FleutanError
 from fleutan.linux import drops, namespaces, reasons
 from fleutan.linux.drops import DROP, RESET_RECEIVED, RESET_SENT, RETRANSMIT, Counting, Counts, Symbols
 from fleutan.linux.records import Records
-from fleutan.sources.attribution import Claims, by_cookie, by_ends, by_listener, together, with_claims
+from fleutan.sources.attribution import Claims, by_cookie, by_ends, by_listener, remembered_by, together, with_claims
 from fleutan.sources.lifecycle import HOLDER, LISTENER, space_names, with_row
 from fleutan.sources.owners import SOCKET_FIELDS, Read, read_processes
 from fleutan.sources.words import PROTOCOLS, RULES, Coded, Named, Rule, Whole, unknown
@@ -105,7 +105,7 @@ def table(
     records = drops.parse(counts)
     columns = _columns(records, around)
     claims, columns["owner_by"] = _claims(columns, flows)
-    columns, owners = with_claims(columns, claims, wanted, around.processes, lambda _: {})
+    columns, owners = with_claims(columns, claims, wanted, around.processes, remembered_by(flows))
     if counts.lost.packets:
         columns = with_row(columns, {"event": EVENTS[DROP], "reason": OTHER, **counts.lost._asdict()})
     at_ns, interval_ns = counts.ended_ns + counts.wall_ns, counts.ended_ns - counts.began_ns
@@ -121,6 +121,9 @@ class Counter(Protocol):
 
     def __exit__(self, *_: object) -> None:
         """Ends it."""
+
+    def wait(self, seconds: float) -> None:
+        """Passes the time."""
 
     def read(self) -> Counts:
         """What was counted since the last call."""

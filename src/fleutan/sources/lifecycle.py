@@ -19,7 +19,7 @@ from fleutan import address
 from fleutan.column import Column
 from fleutan.linux import lifecycle, namespaces
 from fleutan.linux.cgroups import paths_by_id
-from fleutan.linux.lifecycle import BY_CLOSE, BY_CONNECT, BY_LISTEN, Lives
+from fleutan.linux.lifecycle import BY_CLOSE, BY_CONNECT, BY_LISTEN, Lives, Watching
 from fleutan.linux.records import Records
 from fleutan.sources.attribution import NO_CLAIMS, Claims, Remembered, by_cookie, by_listener, together, with_claims
 from fleutan.sources.names import user_name
@@ -88,6 +88,11 @@ def space_names() -> dict[int, str]:
 HOST = Surroundings(space_names, read_processes, paths_by_id)
 
 
+def watching() -> Watching:
+    """The program that sees beginnings and ends for ``table``, to be entered."""
+    return Watching()
+
+
 def table(
     lives: Lives,
     wanted: Collection[str] = SOCKET_FIELDS,
@@ -116,6 +121,16 @@ def table(
     return Table(
         "lifecycle", columns, Reading(host, "all", at_ns, interval_ns, SOURCE, _notes(lives)), {"owners": owners}
     )
+
+
+def ended(table: Table) -> Table:
+    """Of a table of this kind the connections that ended."""
+    words = table.columns["outcome"].words or ()
+    other = [words.index(word) for word in (OPEN, OTHER) if word in words]
+    roles = table.columns["role"].words or ()
+    listening = [roles.index(word) for word in ("listener",) if word in roles]
+    over = ~np.isin(table.columns["outcome"].values, [-1, *other])
+    return table.take(over & ~np.isin(table.columns["role"].values, listening))
 
 
 def last_of_each(records: Records) -> Ints:
@@ -238,6 +253,10 @@ _MADE: dict[str, Callable[[Records, Lives], Column]] = {
     "duration": _duration,
     "connections": lambda records, _: Column(np.ones(records.rows, np.int64)),
 }
+
+
+#: Every column of the table.
+COLUMNS = (*_RULES, "netns", *_MADE, "owner_by", *SOCKET_FIELDS)
 
 
 def _claims(records: Records, columns: Mapping[str, Column], flows: Sequence[Table]) -> tuple[Claims, Column]:

@@ -22,8 +22,8 @@ from fleutan.errors import FleutanError
 from fleutan.linux import links, namespaces, traffic
 from fleutan.linux.addresses import own_addresses
 from fleutan.linux.records import Records
-from fleutan.linux.traffic import IP, NOT_IP, OVERFLOW, RX, TX, UNREADABLE, Counts
-from fleutan.sources.attribution import Claims, by_cookie, by_ends, by_listener, together, with_claims
+from fleutan.linux.traffic import IP, NOT_IP, OVERFLOW, RX, TX, UNREADABLE, Counting, Counts
+from fleutan.sources.attribution import Claims, by_cookie, by_ends, by_listener, remembered_by, together, with_claims
 from fleutan.sources.drops import ETHERTYPES, INNER
 from fleutan.sources.lifecycle import HOLDER, LISTENER
 from fleutan.sources.owners import SOCKET_FIELDS, Read, read_processes
@@ -87,6 +87,11 @@ def _merged(before: Place, after: Place) -> Place:
 HOST = Surroundings(read_places, read_processes)
 
 
+def counting() -> Counting:
+    """The programs that count for ``table``, to be entered."""
+    return Counting()
+
+
 def table(
     counts: Counts,
     wanted: Collection[str] = SOCKET_FIELDS,
@@ -99,9 +104,10 @@ def table(
 
     ``src`` and ``sport`` are the end of this namespace; where a packet is ``forwarded`` they are
     its source.  ``wanted`` are fields of owners; ``flows`` are Tables with ``pids``, ``cookie``
-    and ends (flows of the beginning and of the end, lifecycle for what lived between), by which
-    owners are found: ``owner_by`` holder for the flow's own socket, listener for the one that
-    waits at its local end.  ``without`` is a process whose own flows are left out.
+    and ends (flows of the beginning and of the end, lifecycle for what lived between).  They tell
+    the owners (``owner_by`` holder for the flow's own socket, listener for the one that waits at
+    its local end) and the names of processes that have ended.  ``without`` is a process whose own
+    flows are left out.
 
     Frames that are not IP have a row per protocol (arp, lldp ...) and no ends; ``proto`` "other"
     is the sum, by device, of the flows that found no row.
@@ -110,7 +116,7 @@ def table(
     columns = _columns(records, around.places(), counts.wall_ns)
     columns["cookie"] = _with_cookies(columns)
     claims, columns["owner_by"] = _claims(columns, flows)
-    columns, owners = with_claims(columns, claims, {*wanted, "pids"}, around.processes, lambda _: {})
+    columns, owners = with_claims(columns, claims, {*wanted, "pids"}, around.processes, remembered_by(flows))
     at_ns, interval_ns = counts.ended_ns + counts.wall_ns, counts.ended_ns - counts.began_ns
     reading = Reading(host, "all", at_ns, interval_ns, SOURCE, _notes(records, counts.missed))
     found = Table("traffic", columns, reading, {"owners": owners})

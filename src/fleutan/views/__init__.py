@@ -19,7 +19,8 @@ class View(NamedTuple):
     Where not all fit it leaves out the ``luxuries`` before it cuts anything, and of the
     ``spare`` as many as it must, the first of them first.  ``order`` are the fields that decide
     what is the most interesting (``ranking``); ``tcp_only`` views leave out what has no round
-    trips.
+    trips.  ``table`` is the table that the rows are of where they are not the flows themselves:
+    one of those related to them.
     """
 
     name: str
@@ -29,6 +30,7 @@ class View(NamedTuple):
     spare: tuple[str, ...]
     order: tuple[str, ...]
     tcp_only: bool = False
+    table: str = ""
 
     def shown(self, interval: bool) -> tuple[str, ...]:
         """The columns that a text face shows."""

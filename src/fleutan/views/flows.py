@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every flow: who owns it, where it goes, how it fares.  Also what a flow is in JSON."""
 
+from fleutan.fields import TRAFFIC
 from fleutan.views import View
 
 _WHO = ("proc", "proto", "local", "remote")
@@ -31,5 +32,9 @@ MACHINE_FIELDS = (
 )
 #: What an interval adds to them.
 INTERVAL_FIELDS = ("change", "tx_rate", "acked_rate", "rx_rate", "segs_out_rate", "segs_in_rate", "retrans_rate")
+#: What is known over an interval where packets are counted.
+TRAFFIC_FIELDS = TRAFFIC
+#: What one reading cannot tell.
+TIMED_FIELDS = (*INTERVAL_FIELDS, *TRAFFIC_FIELDS)
 #: What is computed from them, row by row.
 COMPUTED_FIELDS = ("cwnd_bytes", "cwnd_rate", "bdp", "retrans_share", "limit", "evidence", "hint")

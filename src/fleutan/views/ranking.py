@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan.analysis.figures import numbers
+from fleutan.analysis.traffic import is_counted
 from fleutan.table import Table
 
 #: The verdicts that ask for something to be done come first.
 SEVERITY = ("loss", "rwnd", "sndbuf", "cwnd", "pacing", "app", "idle")
 
+_COUNTED = ("tx_bytes", "rx_bytes")
 _RATES = ("tx_rate", "rx_rate")
 _TOTALS = ("bytes_sent", "bytes_received")
 
@@ -26,10 +28,10 @@ Keys = list[NDArray[np.float64]]
 def ranked(table: Table, view: str, top: int = 0) -> Table:
     """The table in the order of the view's interest; ``top`` rows, 0 for all.
 
-    ``flows`` and ``volume``: most bytes first, or the highest rate where there are rates.
-    ``drops``: the most packets first.  ``products``: the widest window first.  ``latency``: the
-    quickest first; its ``top`` are the slowest.  ``limits``: the worst verdict first, in it the
-    fastest flow.
+    ``flows`` and ``volume``: most bytes first, of an interval those in it, or the highest rate.
+    ``drops``: the most packets first.  ``lifecycle``: as they ended, then what is open.
+    ``products``: the widest window first.  ``latency``: the quickest first; its ``top`` are the
+    slowest.  ``limits``: the worst verdict first, in it the fastest flow.
     """
     keys = _KEYS[view](table)
     if not len(table):
@@ -50,7 +52,8 @@ def _first(keys: Keys, top: int) -> NDArray[np.intp]:
 
 
 def _busiest(table: Table) -> Keys:
-    return [-_sum(table, _RATES if "tx_rate" in table else _TOTALS), *_ties(table)]
+    pair = _COUNTED if is_counted(table) else _RATES if "tx_rate" in table else _TOTALS
+    return [-_sum(table, pair), *_ties(table)]
 
 
 def _sum(table: Table, names: tuple[str, str]) -> NDArray[np.float64]:
@@ -72,6 +75,12 @@ def _most_packets(table: Table) -> Keys:
     return [-np.nan_to_num(numbers(table, "packets")), -np.nan_to_num(numbers(table, "bytes")), *_ties(table)]
 
 
+def _latest(table: Table) -> Keys:
+    """What is still open last, by when it began."""
+    ended = numbers(table, "ended")
+    return [np.where(np.isnan(ended), np.inf, ended), numbers(table, "began"), *_ties(table)]
+
+
 def _worst(table: Table) -> Keys:
     column = table.column("limit")
     places = {word: place for place, word in enumerate(SEVERITY)}
@@ -91,4 +100,5 @@ _KEYS: dict[str, Callable[[Table], Keys]] = {
     "latency": _quickest,
     "limits": _worst,
     "drops": _most_packets,
+    "lifecycle": _latest,
 }

@@ -15,5 +15,10 @@ VIEW = View(
     order=("bytes_sent", "bytes_received"),
 )
 
+#: Of an interval in which packets were counted: the figures of each section after the products.
+COUNTED = (("tx_bytes", "rx_bytes"), ("tx_segments", "rx_segments", "tx_packets", "rx_packets"))
+#: Of those, what a narrow screen leaves out.
+COUNTED_SPARE = ("rx_packets", "tx_packets")
+
 #: What the window and the path would carry: the first of them decides the order.
 PRODUCTS = ("cwnd_bytes", "bdp", "cwnd_rate", "local", "remote", "proc")

@@ -32,6 +32,26 @@ def test_the_last_form_is_meant(words: tuple[str, ...], form: str, options: Type
     assert options(*words).form == form
 
 
+@pytest.mark.parametrize(
+    ("words", "cpu", "filter_"),
+    [
+        ((), None, ()),
+        (("--cpu",), "flows", ()),
+        (("--cpu", "load"), "load", ()),
+        (("--cpu=load",), "load", ()),
+        (("--cpu", "-i", "1"), "flows", ()),
+        (("--cpu", "port", "443"), "flows", ("port", "443")),
+        (("--cpu", "flows", "tcp"), "flows", ("tcp",)),
+        (("--", "--cpu", "load"), None, ("--cpu", "load")),
+    ],
+)
+def test_cpu_takes_its_own_words_only(
+    words: tuple[str, ...], cpu: str | None, filter_: tuple[str, ...], options: Typed
+) -> None:
+    found = options(*words)
+    assert (found.cpu, found.filter) == (cpu, filter_)
+
+
 def test_every_option_has_a_place(options: Typed) -> None:
     assert set(vars(options())) == set(Options.__annotations__)
 
@@ -43,6 +63,7 @@ def test_every_option_has_a_place(options: Typed) -> None:
         (["--lat", "--vol", "--limits"], "--lat and --vol and --limits"),
         (["-4", "-6"], "-4 and -6 exclude each other"),
         (["--count", "2"], "--count goes with -i or --watch"),
+        (["--cpu", "-q"], "--cpu and --qdisc are different questions"),
         (["-i", "nan"], "-i nan: say seconds, 86400 at most"),
         (["-i", "inf"], "-i inf: say seconds"),
         (["-i", "1e6"], "-i 1e\\+06: say seconds"),

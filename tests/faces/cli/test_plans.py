@@ -7,12 +7,13 @@ import pytest
 
 from fleutan.errors import UsageError
 from fleutan.faces.cli.flows import Options
-from fleutan.faces.cli.plans import Plan, is_timed, plan, quoted
+from fleutan.faces.cli.plans import Plan, is_timed, plan, quoted, sections_of
 from fleutan.fields import BY_NAME
 from fleutan.query import filter as filters
-from fleutan.views.flows import COMPUTED_FIELDS, INTERVAL_FIELDS, MACHINE_FIELDS
+from fleutan.views.flows import COMPUTED_FIELDS, INTERVAL_FIELDS, MACHINE_FIELDS, TRAFFIC_FIELDS
 
 Typed = Callable[..., Options]
+Planned = Callable[..., Plan]
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def planned(options: Typed) -> Callable[..., Plan]:
     return lambda *words: plan(options(*words))
 
 
-def test_a_plain_question(planned: Callable[..., Plan]) -> None:
+def test_a_plain_question(planned: Planned) -> None:
     found = planned()
     assert found.view.name == "flows"
     assert found.columns == found.view.columns
@@ -58,9 +59,7 @@ def test_a_plain_question(planned: Callable[..., Plan]) -> None:
         (("--limits", "--threshold", "loss_share = 0.5"), "thresholds", {"loss_share": 0.5}),
     ],
 )
-def test_options_make_the_question(
-    words: tuple[str, ...], name: str, value: object, planned: Callable[..., Plan]
-) -> None:
+def test_options_make_the_question(words: tuple[str, ...], name: str, value: object, planned: Planned) -> None:
     assert getattr(planned(*words).question, name) == value
 
 
@@ -81,19 +80,19 @@ def test_a_quoted_name_means_itself(name: str) -> None:
         (("--limits", "--jsonl"), (*MACHINE_FIELDS, "limit", "evidence", "hint")),
     ],
 )
-def test_columns(words: tuple[str, ...], columns: tuple[str, ...], planned: Callable[..., Plan]) -> None:
+def test_columns(words: tuple[str, ...], columns: tuple[str, ...], planned: Planned) -> None:
     assert planned(*words).columns == columns
 
 
-def test_all_fields_are_those_that_flows_have(planned: Callable[..., Plan]) -> None:
+def test_all_fields_are_those_that_flows_have(planned: Planned) -> None:
     once, twice = planned("--fields", "all").columns, planned("--fields", "all", "-i", "1").columns
-    assert set(twice) - set(once) == set(INTERVAL_FIELDS)
+    assert set(twice) - set(once) == {*INTERVAL_FIELDS, *TRAFFIC_FIELDS}
     assert set(twice) >= {*MACHINE_FIELDS, *COMPUTED_FIELDS}
     assert all(BY_NAME[name].of_flows for name in twice)
 
 
 @pytest.mark.parametrize("words", [("-i", "1"), ("--watch",), ("--count", "2", "-i", "1")])
-def test_two_readings(words: tuple[str, ...], planned: Callable[..., Plan], options: Typed) -> None:
+def test_two_readings(words: tuple[str, ...], planned: Planned, options: Typed) -> None:
     assert is_timed(options(*words))
     assert planned(*words).columns == planned(*words).view.with_interval
     assert {"tx_rate", "change"} <= set(planned(*words).question.fields)
@@ -101,14 +100,14 @@ def test_two_readings(words: tuple[str, ...], planned: Callable[..., Plan], opti
 
 
 @pytest.mark.parametrize("view", ["--lat", "--vol", "--limits"])
-def test_every_view_asks_for_what_it_draws(view: str, planned: Callable[..., Plan]) -> None:
+def test_every_view_asks_for_what_it_draws(view: str, planned: Planned) -> None:
     found = planned(view)
     assert found.view.name != "flows"
     assert set(found.view.order) <= set(found.question.fields)
     assert "rtt" in planned(view, "--fields", "comm").question.fields or view == "--vol"
 
 
-def test_groups(planned: Callable[..., Plan]) -> None:
+def test_groups(planned: Planned) -> None:
     found = planned("-g", "peer, proc,peer", "--sort", "rtt")
     assert found.by == ("dst", "proc")
     assert found.sort == "rtt_us_p50"
@@ -118,7 +117,34 @@ def test_groups(planned: Callable[..., Plan]) -> None:
     assert "rtt" in planned("--lat", "-g", "proc").question.fields
 
 
-def test_sorting(planned: Callable[..., Plan]) -> None:
+@pytest.mark.parametrize(
+    ("words", "name", "table", "places"),
+    [
+        (("-q",), "queues", "volumes", ("dev", "direction", "queue")),
+        (("--cpu",), "cpus", "processes", ("cpu", "direction")),
+        (("--cpu", "load"), "load", "cpus", ("cpu", "direction")),
+    ],
+)
+def test_places(words: tuple[str, ...], name: str, table: str, places: tuple[str, ...], planned: Planned) -> None:
+    found = planned(*words)
+    assert (found.view.name, found.view.table, found.timed, found.by) == (name, table, True, ())
+    assert found.columns == sections_of(found.view)[table]
+    assert {*TRAFFIC_FIELDS, "proc", "pids"} <= set(found.question.fields)
+    assert not found.question.demanded
+    assert ("bdp" in found.question.fields) == (name == "load")
+    assert set(MACHINE_FIELDS) <= set(planned(*words, "--json").question.fields)
+    assert planned(*words, "-g", "peer").by == ("dst", *places)
+    assert planned(*words, "-g", "unit", "--sort", "packets").sort == "packets"
+    assert "unit" in planned(*words, "-g", "unit").question.fields
+
+
+def test_columns_of_places(planned: Planned) -> None:
+    assert planned("-q", "--fields", "Local,bytes,proc", "--sort", "packets:asc").columns == ("local", "bytes", "proc")
+    assert planned("-q", "--fields", "local", "--json").columns == ("src", "sport")
+    assert planned("--cpu", "--fields", "all").columns == planned("--cpu").columns
+
+
+def test_sorting(planned: Planned) -> None:
     assert planned("--sort", "rtt").sort == "-rtt"
     assert planned("--sort", "comm").sort == "comm"
     assert "cookie" in planned("--sort", "cookie", "--json").question.fields
@@ -153,14 +179,18 @@ def test_sorting(planned: Callable[..., Plan]) -> None:
         (("--threshold", "loss_share=inf"), "say a finite number"),
         (("--lat", "-u"), "--lat and -u exclude each other"),
         (("--limits", "-u"), "--limits and -u exclude each other"),
+        (("-q", "--fields", "rtt"), "rtt is not known here; there are netns,"),
+        (("--cpu", "--fields", "local"), "local is not known here; there are pid"),
+        (("--cpu", "--sort", "bytes"), "bytes is not known here"),
+        (("-q", "-g", "proc", "--sort", "rtt"), "groups are sorted by packets, segments, bytes"),
     ],
 )
-def test_what_cannot_be_meant(words: tuple[str, ...], said: str, planned: Callable[..., Plan]) -> None:
+def test_what_cannot_be_meant(words: tuple[str, ...], said: str, planned: Planned) -> None:
     with pytest.raises(UsageError) as trouble:
         planned(*words)
     assert said in str(trouble.value)
     assert "\n" not in str(trouble.value)
 
 
-def test_bins_are_checked_where_they_are_set(planned: Callable[..., Plan]) -> None:
+def test_bins_are_checked_where_they_are_set(planned: Planned) -> None:
     assert planned("--bins", "linear:5").options.bins == "linear:5"

@@ -82,6 +82,24 @@ def at_second(second: int, rows: Sequence[Row] = HOST) -> Table:
     return table_of(found, at_ns=START + second * SECOND, interval_ns=interval, notes=(NOTE,))
 
 
+def places() -> dict[str, Table]:
+    """What lies beside the flows: CPUs and queues."""
+    busy = {"rx_bytes": 812_000, "tx_bytes": 94_000_000, "rx_packets": 8_100, "tx_packets": 2_300, "net_rx": 4_100}
+    cpus: list[Row] = [
+        {"cpu": 0, **busy, "cpu_softirq": 120_000, "cpu_busy": 640_000, "serves": "eth0 rx 0 (irq)"},
+        {"cpu": 1, **dict.fromkeys(busy, 0), "cpu_softirq": 0, "cpu_busy": 31_000, "softnet_dropped": 3},
+    ]
+    sent = {"direction": "tx", "qdisc": "fq_codel", "handle": "8002:", "qdisc_bytes": 94_000_000, "qdisc_drops": 4}
+    queues: list[Row] = [
+        {"dev": "eth0", "direction": "rx", "queue": 0, "bytes": 812_000, "packets": 8_100, "irq_cpus": "0-1"},
+        {"dev": "eth0", "queue": 0, "bytes": 94_000_000, "packets": 2_300, **sent, "backlog_bytes": 30_280},
+    ]
+    return {
+        kind: table_of(rows, tuple(dict.fromkeys(name for one in rows for name in one)), kind)
+        for kind, rows in (("cpus", cpus), ("queues", queues))
+    }
+
+
 @pytest.fixture
 def make_row() -> Callable[..., Row]:
     return row
@@ -102,7 +120,7 @@ def model() -> Model:
     """The host after twelve seconds."""
     found = Model()
     for number in range(13):
-        found.take(Round(at_second(number), cost=Cost(0.0123)))
+        found.take(Round(at_second(number), others=places(), cost=Cost(0.0123)))
     return found
 
 

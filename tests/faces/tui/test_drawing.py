@@ -47,7 +47,10 @@ def test_golden_processes(model: Model, golden: Golden, width: int) -> None:
     golden(f"top-processes-{width}x24", text(model, Look(width, 24)))
 
 
-@pytest.mark.parametrize(("tab", "name"), [(3, "units"), (4, "peers"), (5, "cpus"), (6, "states"), (7, "limits")])
+@pytest.mark.parametrize(
+    ("tab", "name"),
+    [(3, "units"), (4, "peers"), (5, "cpus"), (6, "states"), (7, "limits"), (8, "queues")],
+)
 def test_golden_tabs(model: Model, golden: Golden, tab: int, name: str) -> None:
     model.open(tab)
     golden(f"top-{name}-100x16", text(model, Look(100, 16)))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fleutan.column import text_column
 from fleutan.faces.tui import identity
 from fleutan.faces.tui.model import CLOSED, Model
 from fleutan.faces.tui.rounds import Cost, Round
@@ -140,11 +141,11 @@ def test_groups_open_and_close(model: Model) -> None:
 
 
 def test_a_tab_without_data_says_what_it_needs(model: Model, second: Make, make_table: Make) -> None:
-    assert [tab.number for tab in model.shown_tabs()] == [1, 2, 3, 4, 5, 6, 7]
+    assert [tab.number for tab in model.shown_tabs()] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert model.open(9).startswith("no drops: nothing was dropped")
     table: Table = second(13)
-    model.take(Round(table.take(np.array([3]))))  # of this one no CPU is known
-    assert "root" in model.open(5)
+    model.take(Round(table))
+    assert model.open(5) == "no CPUs: nothing is read of CPUs here"
     assert [tab.number for tab in model.shown_tabs()] == [1, 2, 3, 4, 6, 7]
 
 
@@ -284,3 +285,11 @@ def test_verdicts_are_kept_as_their_places(model: Model, make_row: Make, make_ta
     bare = Model()
     bare.take(Round(make_table([make_row(1, "a(1)", tx_rate=1)], names, at_ns=5, interval_ns=5)))
     assert np.isnan(bare.history.of(int(identity.of_flows(bare.live)[0]), "limit")).all()
+
+
+def test_a_flow_that_came_and_went_between_two_looks_is_a_closed_one(model: Model, second: Make) -> None:
+    table: Table = second(13)
+    changes = text_column([None, None, None, "brief"])
+    model.take(Round(table.with_columns({"change": changes})))
+    assert (len(model.live), len(model.closed)) == (3, 2)  # and the one that was there before is gone
+    assert model.closed.column("change").objects() == ["brief", "vanished"]

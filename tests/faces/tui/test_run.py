@@ -20,7 +20,7 @@ from contextlib import ExitStack
 import pytest
 from tests.bpf import needs_bpf
 
-from fleutan.faces.tui.run import beside, dropping
+from fleutan.faces.tui.run import counting, dropping
 from fleutan.sources.capture import Reader
 from fleutan.table import Table
 
@@ -117,10 +117,16 @@ def test_ctrl_c_ends_it(start: Callable[..., Terminal]) -> None:
     assert termios.tcgetattr(terminal.theirs) == terminal.before
 
 
-def test_the_queues_of_this_host_are_read_beside_its_flows() -> None:
-    queues = beside(None)["queues"]()
-    assert queues.kind == "queues"
-    assert {"dev", "direction", "queue"} <= set(queues.columns)
+@needs_bpf
+def test_packets_are_counted_while_it_lasts() -> None:
+    with ExitStack() as held:
+        meters = counting(held)
+        assert meters is not None
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            deadline = time.monotonic() + DEADLINE
+            while not meters.cost():
+                sender.sendto(b"x", ("127.0.0.1", 9))
+                assert time.monotonic() < deadline
 
 
 @needs_bpf

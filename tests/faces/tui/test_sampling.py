@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.live.test_packets import seen
 
+from fleutan.column import Column
 from fleutan.errors import FilterError, Gone, UsageError
 from fleutan.faces.tui import sampling
 from fleutan.faces.tui.rounds import Cost, Failed, Round
@@ -20,7 +22,8 @@ from fleutan.faces.tui.tabs import DETAILS, FIELDS
 from fleutan.linux.namespaces import Namespace
 from fleutan.live import Question
 from fleutan.sources.capture import Capture, Dump, NamespaceDump
-from fleutan.table import Table
+from fleutan.sources.counting import Counted
+from fleutan.table import Reading, Table
 
 DATA = Path(__file__).parents[2] / "data" / "inetdiag"
 HERE = Namespace(7, "host", "/here")
@@ -285,3 +288,67 @@ def test_captures_of_equal_flows_have_no_rates() -> None:
     rounds = sampler(Recorded())
     rounds.first()
     assert not np.asarray(rounds.next().flows["tx_rate"]).any()
+
+
+class Metered:
+    """Meters that counted nothing, and say how often they were read."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def read(self) -> Counted:
+        self.reads += 1
+        return seen()
+
+    def cost(self) -> float:
+        return 120.0
+
+
+def test_packets_are_counted_from_look_to_look() -> None:
+    meters: Any = Metered()
+    rounds = sampler(Recorded(), meters=meters)
+    first = rounds.first()
+    assert (meters.reads, first.cost) == (1, Cost())
+    found = rounds.next()
+    assert (meters.reads, found.cost.bpf_ns) == (2, 120.0)
+    assert set(found.flows["tx_bytes"]) == {0}
+    assert "traffic" in found.flows.related
+    assert rounds.ask("rtt > 0").flows["tx_bytes"].sum() == 0
+    assert meters.reads == 2  # the answer of now to what was counted before
+
+
+def test_places_are_looked_at_with_each_reading() -> None:
+    class Places:
+        looks = 0
+
+        def look(self) -> None:
+            self.looks += 1
+
+        def tables(self, _: Table) -> dict[str, Table]:
+            return {"cpus": Table("cpus", {})}
+
+    places: Any = Places()
+    rounds = sampler(Recorded(), places=places)
+    assert set(rounds.first().others) == {"cpus"}
+    rounds.next()
+    rounds.ask("rtt > 0")
+    assert places.looks == 2
+
+
+def test_flows_that_only_packets_tell_of_have_the_rates_of_those() -> None:
+    def column(*values: int | None) -> Column:
+        known = np.array([value is not None for value in values])
+        return Column(np.array([value or 0 for value in values], np.int64), known)
+
+    columns = {
+        "tx_rate": column(5, None, None),
+        "rx_rate": column(None, None, 7),
+        "tx_bytes": column(9, 100, None),
+        "rx_bytes": column(1, 0, 1),
+    }
+    table = Table("flows", columns, Reading(interval_ns=2 * SECOND))
+    found = sampling.with_rates(table)
+    assert found.columns["tx_rate"].objects() == [5, 400, None]
+    assert found.columns["rx_rate"].objects() == [4, 0, 7]
+    once = Table("flows", columns)
+    assert sampling.with_rates(once) is once

@@ -17,7 +17,7 @@ import click
 
 from fleutan import __version__
 from fleutan.errors import FleutanError, UsageError
-from fleutan.faces.cli import completion, doctor, drops, fields, flows, top
+from fleutan.faces.cli import completion, doctor, events, fields, flows, top
 
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 FAILED, WRONG, INTERRUPTED, READER_GONE = 1, 2, 130, 141
@@ -31,7 +31,10 @@ def cli(debug: bool) -> None:
     del debug  # read by main()
 
 
-for command in (flows.command, top.command, drops.command, fields.command, doctor.command, completion.command):
+for command in (
+    *(flows.command, top.command, events.drops, events.lifecycle),
+    *(fields.command, doctor.command, completion.command),
+):
     cli.add_command(command)
 
 

@@ -8,6 +8,7 @@ asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fleutan.faces.cli import figures
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: On a terminal, a longer table is cut here unless --top or --all says.
 TERMINAL_ROWS = 200
+#: The views that are not of flows, by the name of their rows in a document.
+EVENTS = ("drops", "lifecycle")
 #: On a live display, what stands above and below the rows: the heading, and where they come from.
 _AROUND = 3
 
@@ -47,21 +50,25 @@ def answer(plan: Plan, table: Table, screen: Screen, names: figures.Names | None
         table = table.take(table.column("rtt").mask())
     if plan.by:
         return _grouped(plan, table, screen, names)
+    if plan.view.table:
+        from fleutan.faces.cli import places
+
+        return places.answer(plan, table, Look(screen, plan.options.header, names))
     if plan.options.form != "text":
         return Pieces(_machine(plan, table, _rows(plan, table, plan.options.top or 0)))
     look = Look(screen, plan.options.header, names)
     if plan.options.fields is None and plan.view.name in ("latency", "volume"):
         body = _latency_page(plan, table, look) if plan.view.name == "latency" else _volume_page(plan, table, look)
-        return Text(body, _foot(plan, table, [flow_count(len(table))], look))
+        return Text(body, foot(plan, table, [flow_count(len(table))], look))
     rows = _rows(plan, table, _top(plan, screen))
     shown = [_counted(plan, len(rows))]
     if len(rows) < len(table):
         shown = [f"the first {len(rows):,} of {_counted(plan, len(table))}: --all shows every one"]
-    return Text(_table_page(plan, table, rows, look), _foot(plan, table, shown, look))
+    return Text(_table_page(plan, table, rows, look), foot(plan, table, shown, look))
 
 
 def _counted(plan: Plan, rows: int) -> str:
-    if plan.view.name != "drops":
+    if plan.view.name not in EVENTS and not plan.view.table:
         return flow_count(rows)
     return f"{rows:,} {'row' if rows == 1 else 'rows'}"
 
@@ -139,7 +146,7 @@ def _volume_page(plan: Plan, table: Table, look: Look) -> Iterator[str]:
     return volume.page(table, products, _rows(plan, table, most), plan.view, look, plan.timed)
 
 
-def _foot(plan: Plan, table: Table, shown: list[str], look: Look) -> list[str]:
+def foot(plan: Plan, table: Table, shown: list[str], look: Look) -> list[str]:
     """What was read, where, when and how: on a terminal, and wherever rounds follow each other."""
     repeated = plan.options.watch or plan.options.count is not None
     if not look.heading or (look.screen.width is None and not repeated):
@@ -164,8 +171,21 @@ def _grouped(plan: Plan, table: Table, screen: Screen, names: figures.Names | No
     from fleutan.analysis import groups
     from fleutan.faces.cli.pages import groups as page
 
-    rated = plan.timed and plan.view.name not in ("latency", "drops")
+    if plan.view.table:
+        from fleutan.faces.cli import places
+
+        table = places.counted(table)
+    rated = plan.timed and plan.view.name in ("flows", "volume", "limits")
     default = "tx_rate" if rated else page.ORDERS[plan.view.name]
+    if plan.view.name == "volume":
+        from fleutan.analysis.traffic import FIELDS, is_counted
+
+        if is_counted(table):
+            default = "tx_bytes"
+        else:
+            table = replace(
+                table, columns={name: column for name, column in table.columns.items() if name not in FIELDS}
+            )
     grouped = groups.group(table, plan.by, plan.sort or default, _top(plan, screen))
     if plan.options.form != "text":
         return Pieces(_grouped_machine(plan, table, grouped))
@@ -173,8 +193,8 @@ def _grouped(plan: Plan, table: Table, screen: Screen, names: figures.Names | No
     typed = {groups.key(word).key: word.upper() for word in listed("--group", plan.options.group)}
     count = len(grouped.rows) + grouped.folded
     shown = f"{count:,} {'group' if count == 1 else 'groups'} of {_counted(plan, len(table))}"
-    foot = _foot(plan, table, [shown], look)
-    return Text(page.page(grouped, plan.view.name, look, plan.steps_ms, typed), foot)
+    body = page.page(grouped, plan.view.name, look, plan.steps_ms, typed)
+    return Text(body, foot(plan, table, [shown], look))
 
 
 def _grouped_machine(plan: Plan, table: Table, grouped: Grouped) -> Iterator[bytes]:
@@ -204,7 +224,7 @@ def _machine(plan: Plan, table: Table, rows: Table) -> Iterator[bytes]:
     if plan.options.form == "jsonl":
         return json.lines(chosen)
     head = {"schema": f"fleutan/{plan.view.name}/1", **head_of(table), **_of_view(plan, table)}
-    return json.document(chosen, head, "drops" if plan.view.name == "drops" else "flows")
+    return json.document(chosen, head, plan.view.name if plan.view.name in EVENTS else "flows")
 
 
 def _of_view(plan: Plan, table: Table) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Imported only when a command runs: from here on numpy is there.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, count, islice
 
 import click
@@ -15,12 +15,12 @@ import click
 from fleutan.faces.cli import figures
 from fleutan.faces.cli.answers import Pieces, Text, answer
 from fleutan.faces.cli.flows import Options
-from fleutan.faces.cli.plans import Plan, is_timed, plan, plan_drops
+from fleutan.faces.cli.plans import Plan, is_timed, plan, plan_events
 from fleutan.faces.cli.terminal import Screen, screen
 from fleutan.live import Asked
-from fleutan.live.drops import Drops
+from fleutan.live.events import Events, Kind
+from fleutan.live.rounds import Besides, Rounds
 from fleutan.sources.capture import Pending, Reader
-from fleutan.sources.drops import Counter, counting
 from fleutan.table import Table
 
 #: How long -r waits for names before it shows what it has.
@@ -43,10 +43,10 @@ def run(options: Options, reader: Reader, pending: Pending | None) -> None:
     tell(planned, _tables(options, asked, reader, first))
 
 
-def run_drops(options: Options, reader: Reader, counting: Callable[[], Counter] = counting) -> None:
-    """Counts what is dropped, and writes it as ``run`` does."""
-    planned = plan_drops(options)
-    with Drops(planned.question, reader, counting, every=options.netns == "all") as counted:
+def run_events(options: Options, reader: Reader, kind: Kind) -> None:
+    """Counts what happens, and writes it as ``run`` does."""
+    planned = plan_events(options, kind)
+    with Events(planned.question, reader, kind, every=options.netns == "all") as counted:
         seconds = options.interval or WATCH_SECONDS
         tell(planned, (counted.after(seconds) for _ in _numbers(options)))
 
@@ -103,6 +103,19 @@ def _answered(planned: Plan, table: Table, names: figures.Names | None, said: se
     return answer(planned, table, here, names), here
 
 
+def _besides(options: Options) -> Besides | None:
+    """What is read besides the flows."""
+    if options.qdisc:
+        from fleutan.live.queues import Queues
+
+        return Queues(options.netns)
+    if options.cpu is not None:
+        from fleutan.live.cpus import Cpus
+
+        return Cpus(options.netns)
+    return None
+
+
 def _numbers(options: Options) -> Iterable[int]:
     """A number for each answer that is asked for."""
     if options.count is not None:
@@ -112,11 +125,9 @@ def _numbers(options: Options) -> Iterable[int]:
 
 def _tables(options: Options, asked: Asked, reader: Reader, first: Pending) -> Iterator[Table]:
     """The flows of one reading, or of one after the other."""
-    before = first.result()
     if not is_timed(options):
-        yield asked.answer(before)
+        yield asked.answer(first.result())
         return
-    for _ in _numbers(options):
-        capture = reader.take_after(before, options.interval or WATCH_SECONDS)
-        yield asked.answer(capture, before)
-        before = capture
+    with Rounds(asked, reader, first.result(), _besides(options)) as rounds:
+        for _ in _numbers(options):
+            yield rounds.after(options.interval or WATCH_SECONDS)

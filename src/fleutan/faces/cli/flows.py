@@ -6,6 +6,7 @@ How the answer is found is the business of ``live``, how it is drawn that of ``p
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -39,6 +40,8 @@ class Options:
     lat: bool
     vol: bool
     limits: bool
+    cpu: str | None = None
+    qdisc: bool = False
     group: str | None
     thresh: str
     bins: str
@@ -55,7 +58,33 @@ class Options:
     form: str
 
 
-@click.command("flows", short_help="Show the flows of this host.")
+#: What --cpu can be about; the first unless it is said.
+CPU = ("flows", "load")
+
+
+class _Command(click.Command):
+    """``--cpu`` takes a word of its own or none: what else follows belongs to the filter."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(joined(args)))
+
+
+def joined(args: Sequence[str]) -> Iterator[str]:
+    """``--cpu load`` as ``--cpu=load``, and ``--cpu`` before anything else as ``--cpu=flows``."""
+    words = iter(enumerate(args))
+    for place, word in words:
+        if word == "--":
+            yield from args[place:]
+            return
+        if word != "--cpu":
+            yield word
+        elif place + 1 < len(args) and args[place + 1] in CPU:
+            yield f"--cpu={next(words)[1]}"
+        else:
+            yield f"--cpu={CPU[0]}"
+
+
+@click.command("flows", cls=_Command, short_help="Show the flows of this host.")
 @click.argument("filter", nargs=-1, shell_complete=completion.words)
 @click.option("-t", "--tcp", is_flag=True, help="Only TCP (and MPTCP).")
 @click.option("-u", "--udp", is_flag=True, help="Only UDP (and UDP-Lite).")
@@ -81,6 +110,15 @@ class Options:
 @click.option("--lat", is_flag=True, help="Latency: the distribution of round-trip times, and every flow by it.")
 @click.option("--vol", is_flag=True, help="Volume: bandwidth-delay products, bytes and segments each way.")
 @click.option("--limits", is_flag=True, help="Why each flow is no faster: a verdict, its evidence, a hint.")
+@click.option(
+    "--cpu",
+    is_flag=False,
+    flag_value="flows",
+    type=click.Choice(CPU),
+    metavar="[flows|load]",
+    help="On which CPUs processes run, receive and send; or what each CPU carries.",
+)
+@click.option("-q", "--qdisc", is_flag=True, help="What each queue of each device carries, and what feeds it.")
 @click.option(
     *("-g", "--group"),
     metavar="FIELD[,FIELD]",
@@ -141,6 +179,7 @@ def command(**words: Any) -> None:
     fleutan flows --limits -p nginx
     fleutan flows --lat -g peer
     fleutan flows -i 5 --sort tx_rate --top 10
+    fleutan flows --cpu -i 5 port 443
 
     Sockets that listen, are closing or have no peer are shown with -a, -l, or when the filter
     names a state.
@@ -158,12 +197,13 @@ def command(**words: Any) -> None:
 
 
 def _check(options: Options) -> None:
-    views = [f"--{name}" for name in ("lat", "vol", "limits") if getattr(options, name)]
+    views = [f"--{name}" for name in ("lat", "vol", "limits", "cpu", "qdisc") if getattr(options, name)]
     if len(views) > 1:
         raise UsageError(f"{' and '.join(views)} are different questions: ask one at a time")
     if options.ipv4 and options.ipv6:
         raise UsageError("-4 and -6 exclude each other: leave both out for all")
-    if options.count and options.interval is None and not options.watch:
+    timed = options.interval is not None or options.watch or options.cpu or options.qdisc
+    if options.count and not timed:
         raise UsageError("--count goes with -i or --watch")
     if options.interval is not None and not options.interval <= DAY:
         raise UsageError(f"-i {options.interval:g}: say seconds, {DAY} at most")

@@ -7,8 +7,9 @@ Nothing is read and nothing is drawn here; what the options cannot mean is said 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import isfinite
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fleutan.errors import UsageError
 from fleutan.faces.cli.flows import BINS, Options
@@ -16,6 +17,9 @@ from fleutan.fields import FIELDS, find, require
 from fleutan.live import Question
 from fleutan.views import ENDS, View
 from fleutan.views import flows as flows_view
+
+if TYPE_CHECKING:
+    from fleutan.live.events import Kind
 
 #: The protocols that -t and -u mean.
 _PROTOS = {"tcp": ("tcp", "mptcp"), "udp": ("udp", "udplite")}
@@ -47,12 +51,15 @@ class Plan(NamedTuple):
 
 def is_timed(options: Options) -> bool:
     """Whether the options ask for two readings at least."""
-    return options.interval is not None or options.watch or options.count is not None
+    asked = options.interval is not None or options.watch or options.count is not None
+    return asked or options.qdisc or options.cpu is not None
 
 
 def plan(options: Options) -> Plan:
     """The plan; raises UsageError for what the options cannot mean."""
     view = _view(options)
+    if view.table:
+        return _plan_places(options, view)
     if options.bins != BINS:
         from fleutan.analysis.latency import Bins
 
@@ -64,22 +71,54 @@ def plan(options: Options) -> Plan:
     return Plan(options, view, columns, sort, by, _steps(options.thresh), question)
 
 
-def plan_drops(options: Options) -> Plan:
-    """The plan of ``fleutan drops``; raises UsageError as ``plan`` does."""
-    from fleutan.live.drops import require as known
-    from fleutan.sources.drops import COLUMNS
-    from fleutan.views.drops import VIEW
-
-    columns = VIEW.columns if options.form == "text" else COLUMNS
+def _plan_places(options: Options, view: View) -> Plan:
+    """The plan of a view whose rows are places that packets went through: ``columns`` are of its table."""
+    columns = sections_of(view)[view.table]
     if options.fields not in (None, "all"):
-        columns = tuple(dict.fromkeys(name if name in ENDS else known(name) for name in _spelled(options)))
+        columns = tuple(dict.fromkeys(_of_places(name, columns) for name in _spelled(options)))
+    sort, by = _sort(options, "traffic"), _by(options, view)
+    if sort and not by:
+        _of_places(sort.lstrip("-"), sections_of(view)[view.table])
+    places = flows_view.MACHINE_FIELDS if options.form == "json" else ("proto", "src", "sport", "dst", "dport", "proc")
+    needed = (*places, *columns, *by, *flows_view.TRAFFIC_FIELDS, *(("bdp",) if view.name == "load" else ()))
+    of_flows = (name for name in needed if name not in ENDS and require(name).of_flows)
+    question = _question(options, view, tuple(dict.fromkeys((*of_flows, "pids", "change"))))
+    return Plan(options, view, columns, sort, by, (), replace(question, demanded=frozenset()))
+
+
+def _of_places(name: str, columns: Sequence[str]) -> str:
+    """The field if the rows have it.  Raises UsageError."""
+    if name in ENDS and set(ENDS[name]) <= set(columns):
+        return name
+    found = require(name).name
+    if found not in columns:
+        raise UsageError(f"{name} is not known here; there are {', '.join(columns)}")
+    return found
+
+
+def sections_of(view: View) -> Mapping[str, tuple[str, ...]]:
+    """The tables that a program gets of a view with several, and their columns."""
+    from fleutan.views import cpus, queues
+
+    return {"queues": queues.SECTIONS, "cpus": cpus.SECTIONS, "load": cpus.LOAD_SECTIONS}[view.name]
+
+
+def plan_events(options: Options, kind: Kind) -> Plan:
+    """The plan of a command that counts what happens; raises UsageError as ``plan`` does."""
+    from fleutan.live.events import require as known
+    from fleutan.views import drops, lifecycle
+
+    view = {"drops": drops.VIEW, "lifecycle": lifecycle.VIEW}[kind.name]
+    columns = view.columns if options.form == "text" else kind.columns
+    if options.fields not in (None, "all"):
+        columns = tuple(dict.fromkeys(name if name in ENDS else known(name, kind) for name in _spelled(options)))
     elif options.fields == "all":
-        columns = COLUMNS
-    sort, by = _sort(options, "drops"), _by(options, VIEW)
+        columns = kind.columns
+    sort, by = _sort(options, kind.name), _by(options, view)
     needed = [part for name in (*columns, *by) for part in ENDS.get(name, (name,))]
     if sort and not by:
         needed.append(sort.lstrip("-"))
-    return Plan(options, VIEW, columns, sort, by, (), _question(options, VIEW, tuple(dict.fromkeys(needed))))
+    return Plan(options, view, columns, sort, by, (), _question(options, view, tuple(dict.fromkeys(needed))))
 
 
 def _view(options: Options) -> View:
@@ -89,6 +128,12 @@ def _view(options: Options) -> View:
         from fleutan.views import volume as chosen  # type: ignore[no-redef]
     elif options.limits:
         from fleutan.views import limits as chosen  # type: ignore[no-redef]
+    elif options.qdisc:
+        from fleutan.views import queues as chosen  # type: ignore[no-redef]
+    elif options.cpu is not None:
+        from fleutan.views import cpus
+
+        return cpus.LOAD_VIEW if options.cpu == "load" else cpus.VIEW
     else:
         return flows_view.VIEW
     if chosen.VIEW.tcp_only and options.udp and not options.tcp:
@@ -110,14 +155,19 @@ def _columns(options: Options, view: View) -> tuple[str, ...]:
     timed = is_timed(options)
     if options.fields == "all":
         known = (field.name for field in FIELDS if field.of_flows)
-        return tuple(name for name in known if timed or name not in flows_view.INTERVAL_FIELDS)
+        return tuple(name for name in known if timed or name not in flows_view.TIMED_FIELDS)
     if options.fields is not None:
         names = (name if name in ENDS else require(name).name for name in _spelled(options))
         return tuple(dict.fromkeys(names))
     if options.form == "text":
         return view.shown(timed)
     timed_fields = flows_view.INTERVAL_FIELDS if timed else ()
-    return (*flows_view.MACHINE_FIELDS, *_ADDED.get(view.name, ()), *timed_fields)
+    return (*flows_view.MACHINE_FIELDS, *_ADDED.get(view.name, ()), *timed_fields, *_counted(options, view))
+
+
+def _counted(options: Options, view: View) -> tuple[str, ...]:
+    """The fields for which packets are counted though nobody names them."""
+    return flows_view.TRAFFIC_FIELDS if view.name == "volume" and is_timed(options) else ()
 
 
 #: What a view adds to the fields of a flow in JSON and CSV.
@@ -168,12 +218,14 @@ def _measure(name: str, options: Options, kind: str) -> str:
 
 def _summable(options: Options, kind: str) -> list[str]:
     """The fields that the answer can have."""
-    if kind == "drops":
-        from fleutan.sources.drops import COLUMNS
+    if kind in ("drops", "lifecycle"):
+        from fleutan.live.events import KINDS
 
-        return [*COLUMNS]
+        return [*KINDS[kind].columns]
+    if kind == "traffic":
+        return ["packets", "segments", "bytes"]
     known = (field.name for field in FIELDS if field.of_flows)
-    return [name for name in known if is_timed(options) or name not in flows_view.INTERVAL_FIELDS]
+    return [name for name in known if is_timed(options) or name not in flows_view.TIMED_FIELDS]
 
 
 def _by(options: Options, view: View) -> tuple[str, ...]:
@@ -182,7 +234,12 @@ def _by(options: Options, view: View) -> tuple[str, ...]:
     from fleutan.analysis import groups
 
     by = tuple(groups.key(name).name for name in listed("--group", options.group))
+    by += _PLACES.get(view.name, ())
     return tuple(dict.fromkeys((*by, "limit"))) if view.name == "limits" else tuple(dict.fromkeys(by))
+
+
+#: By what a view of places groups besides.
+_PLACES = {"queues": ("dev", "direction", "queue"), "cpus": ("cpu", "direction"), "load": ("cpu", "direction")}
 
 
 def _check_timed(options: Options) -> None:
@@ -190,7 +247,7 @@ def _check_timed(options: Options) -> None:
     if is_timed(options):
         return
     for name in sorted(_demanded(options)):
-        if name in flows_view.INTERVAL_FIELDS:
+        if name in flows_view.TIMED_FIELDS:
             raise UsageError(f"{name} is known over an interval only: say how long with -i SECS")
 
 
@@ -198,19 +255,26 @@ def _fields(options: Options, view: View, columns: Sequence[str], sort: str, by:
     """The catalogue fields that the answer needs."""
     named = [*_DRAWN.get(view.name, ()), *view.order] if options.form == "text" or not by else []
     if by:
-        named = [*by, *_measured(options)]
+        named = [*by, *_measured(options, view)]
     else:
-        named += [*columns, *([sort.lstrip("-")] if sort else []), *(("change",) if is_timed(options) else ())]
+        named += [
+            *columns,
+            *_counted(options, view),
+            *([sort.lstrip("-")] if sort else []),
+            *(("change",) if is_timed(options) else ()),
+        ]
     if view.tcp_only:
         named.append("rtt")
     return tuple(dict.fromkeys(part for name in named for part in ENDS.get(name, (name,))))
 
 
-def _measured(options: Options) -> list[str]:
+def _measured(options: Options, view: View) -> list[str]:
     from fleutan.analysis import groups
 
     measures = groups.measures_of(_summable(options, "flows"))
-    return [name for measure in measures for name in measure.needs]
+    asked, counted = _demanded(options), _counted(options, view)
+    needs = [name for measure in measures for name in measure.needs]
+    return [name for name in needs if name not in flows_view.TRAFFIC_FIELDS or name in asked or name in counted]
 
 
 def _question(options: Options, view: View, fields: tuple[str, ...]) -> Question:

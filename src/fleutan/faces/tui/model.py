@@ -61,14 +61,17 @@ class Model:
 
     def take(self, found: Round) -> None:
         """The newest round in the place of the one before."""
-        live = found.flows
+        live, brief = found.flows, None
         if "change" in live:
-            live = live.take(~is_word(live, "change", "vanished"))
+            brief = live.take(is_word(live, "change", "brief"))
+            live = live.take(~is_word(live, "change", "vanished", "brief"))
         keys = identity.of_flows(live)
         if found.filter == self.filter:
             self._remember_closed(keys if found.open is None else np.append(keys, found.open))
         else:
             self.filter, self.closed = found.filter, live.take(_NOTHING)
+        if brief is not None and len(brief):
+            self._close(brief)
         self.live, self.cost, self.detail, self._others = live, found.cost, found.detail, dict(found.others)
         if live.reading.interval_ns:
             self.history.record(keys, _points(live), live.reading.at_ns)
@@ -82,9 +85,11 @@ class Model:
         if len(gone):
             unknown = Column(np.zeros(len(gone), np.int64), np.zeros(len(gone), np.bool_))
             ended = {name: unknown for name in _ENDED if name in gone}
-            gone = gone.with_columns({**ended, "change": text_column(["vanished"] * len(gone))})
-            joined = stacked(gone, self.closed) if self.closed.columns else gone
-            self.closed = joined.take(np.arange(min(len(joined), CLOSED)))
+            self._close(gone.with_columns({**ended, "change": text_column(["vanished"] * len(gone))}))
+
+    def _close(self, flows: Table) -> None:
+        joined = stacked(flows, self.closed) if self.closed.columns else flows
+        self.closed = joined.take(np.arange(min(len(joined), CLOSED)))
 
     def reset(self) -> None:
         """Forgets the history and the closed flows."""
@@ -114,7 +119,8 @@ class Model:
 
     def order(self) -> lines.Order:
         """The order of the open tab."""
-        return self._orders.get(self.tab.number, lines.by(self.tab.first))
+        first = next((name for name in self.tab.first if name in self.table), self.tab.first[-1])
+        return self._orders.get(self.tab.number, lines.by(first))
 
     def selected(self) -> tuple[int | None, int | None]:
         """The row of the flow and the number of the group under the cursor."""

@@ -14,10 +14,12 @@ from fleutan.faces.cli.terminal import screen
 from fleutan.faces.tui.app import Top
 from fleutan.faces.tui.dropped import Dropped
 from fleutan.faces.tui.model import Model
+from fleutan.faces.tui.places import Places
 from fleutan.faces.tui.sampling import Feed, Sampler
 from fleutan.live import Question
-from fleutan.live.drops import Drops
+from fleutan.live.events import KINDS, Events
 from fleutan.sources.capture import Pending, Reader
+from fleutan.sources.counting import Meters
 from fleutan.table import Table
 
 
@@ -29,7 +31,8 @@ def run(
     What is wrong with the first reading is raised before anything is drawn.
     """
     with ExitStack() as held:
-        sampler = Sampler(reader, question, {**beside(netns), **dropping(reader, netns, held)})
+        dropped = dropping(reader, netns, held)
+        sampler = Sampler(reader, question, dropped, meters=counting(held), places=Places(netns))
         model = Model()
         model.take(sampler.first(pending))
         app = Top(
@@ -43,21 +46,18 @@ def run(
     return status if status is not None else app.return_code or 0
 
 
-def beside(netns: str | None) -> dict[str, Callable[[], Table]]:
-    """What is read beside the flows: a table for a tab each."""
-
-    def queues() -> Table:
-        from fleutan.sources import queues
-
-        return queues.queues(queues.take(netns))
-
-    return {"queues": queues}
+def counting(held: ExitStack) -> Meters | None:
+    """What counts packets from now on, while ``held`` lasts; None where they cannot be counted."""
+    try:
+        return held.enter_context(Meters(costs=True))
+    except FleutanError:  # the flows are shown without
+        return None
 
 
 def dropping(reader: Reader, netns: str | None, held: ExitStack) -> dict[str, Callable[[], Table]]:
     """What is dropped from now on, counted while ``held`` lasts; nothing where it cannot be counted."""
     try:
-        counted = held.enter_context(Drops(Question(), reader, every=netns == "all"))
+        counted = held.enter_context(Events(Question(), reader, KINDS["drops"], every=netns == "all"))
     except FleutanError:  # the tab says what it takes
         return {}
     return {"drops": Dropped(counted.read).table}

@@ -18,12 +18,18 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import NamedTuple
 
+import numpy as np
+
+from fleutan.column import Column
 from fleutan.errors import FleutanError, UsageError
 from fleutan.faces.tui import identity
+from fleutan.faces.tui.places import Places
 from fleutan.faces.tui.rounds import NO_COST, Cost, Failed, Round
 from fleutan.faces.tui.tabs import DETAILS, FIELDS
+from fleutan.fields import TRAFFIC
 from fleutan.live import Asked, Question
 from fleutan.sources.capture import Capture, Pending, Reader
+from fleutan.sources.counting import Counted, Meters
 from fleutan.table import Table
 
 #: Seconds of the first interval, where a filter asks for rates.
@@ -33,10 +39,11 @@ ENDING = 2.0
 
 
 class Seen(NamedTuple):
-    """The last two readings; the earlier one is None where there is one only."""
+    """The last two readings, and what was counted between; the earlier one is None where there is one only."""
 
     before: Capture | None
     after: Capture
+    counted: Counted | None = None
 
 
 class Meter:
@@ -60,7 +67,8 @@ class Meter:
 class Sampler:
     """Rounds, one when asked; raises what ``Reader`` and ``Asked`` raise.
 
-    ``beside`` are further readings by the kind of the table that each gives.
+    ``beside`` are further readings by the kind of the table that each gives, ``places`` are looked
+    at with each reading, ``meters`` count packets while they are entered elsewhere.
     """
 
     def __init__(
@@ -69,14 +77,19 @@ class Sampler:
         question: Question,
         beside: Mapping[str, Callable[[], Table]] | None = None,
         meter: Meter | None = None,
+        meters: Meters | None = None,
+        places: Places | None = None,
     ) -> None:
         self._reader = reader
+        self._meters = meters
+        self._places = places
         self._beside = beside or {}
         self._meter = meter or Meter()
         self._seen: Seen | None = None
         self._detail: Asked | None = None
         self._cost = NO_COST
-        self._put(replace(question, fields=FIELDS))
+        self._fields = FIELDS if meters is None else (*FIELDS, *TRAFFIC)
+        self._put(replace(question, fields=self._fields))
 
     def _put(self, question: Question) -> None:
         self._asked = Asked(question)
@@ -90,15 +103,26 @@ class Sampler:
         """The flows as they are, without rates; where the filter asks for some, over a brief interval."""
         begun = pending.result() if pending else None
         latest = self._reader.take() if begun is None or self._turned else begun
-        self._seen = Seen(latest, self._reader.take_after(latest, BRIEF)) if self._timed() else Seen(None, latest)
+        self._look()
+        self._seen = Seen(None, latest)
+        if self._timed():
+            self._seen = Seen(latest, self._reader.take_after(latest, BRIEF), self._look())
         return self._round(self._seen)
+
+    def _look(self) -> Counted | None:
+        """What was counted until now, which the next look is not about any more."""
+        counted = self._meters.read() if self._meters else None
+        if self._places is not None:
+            self._places.look()
+        return counted
 
     def next(self) -> Round:
         """Reads, and compares with the reading before."""
         if self._seen is None:
             return self.first()
-        self._seen = Seen(self._seen.after, self._reader.take())
-        self._cost = Cost(self._meter.share())
+        latest = self._reader.take()
+        self._seen = Seen(self._seen.after, latest, self._look())
+        self._cost = Cost(self._meter.share(), self._meters.cost() if self._meters else None)
         return self._round(self._seen)
 
     def ask(self, text: str) -> Round:
@@ -113,7 +137,7 @@ class Sampler:
 
     def watch(self, cookie: int | None) -> Round:
         """From now on the flow with this cookie is told in detail."""
-        asked = Question(f"cookie = {cookie}", fields=(*FIELDS, *DETAILS), states="all")
+        asked = Question(f"cookie = {cookie}", fields=(*self._fields, *DETAILS), states="all")
         self._detail = None if cookie is None else Asked(replace(asked, thresholds=self._question.thresholds))
         return self._again()
 
@@ -132,12 +156,13 @@ class Sampler:
         return False
 
     def _round(self, seen: Seen) -> Round:
-        before, after = seen
+        before, after, counted = seen
+        flows = self._asked.answer(after, before, counted)
         return Round(
-            self._asked.answer(after, before),
+            with_rates(flows),
             None if self._every is None else identity.of_flows(self._every.answer(after)),
-            None if self._detail is None else self._detail.answer(after, before),
-            self._others(),
+            None if self._detail is None else self._detail.answer(after, before, counted),
+            self._others() | (self._places.tables(flows) if self._places else {}),
             self._cost,
             self._question.filter,
         )
@@ -149,6 +174,19 @@ class Sampler:
             with suppress(FleutanError):
                 found[kind] = read()
         return found
+
+
+def with_rates(flows: Table) -> Table:
+    """The flows with the rates of those of which only packets tell (UDP, ICMP ...): as on the wire."""
+    if not (flows.reading.interval_ns and TRAFFIC[0] in flows):
+        return flows
+    seconds = flows.reading.interval_ns / 1e9
+    found = {}
+    for direction in ("tx", "rx"):
+        told, counted = flows.columns[f"{direction}_rate"], flows.columns[f"{direction}_bytes"]
+        rates = np.where(told.mask(), told.values, counted.values * 8 / seconds).astype(np.int64)
+        found[f"{direction}_rate"] = Column(rates, told.mask() | counted.mask())
+    return flows.with_columns(found)
 
 
 class Feed:

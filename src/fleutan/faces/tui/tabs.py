@@ -14,9 +14,9 @@ class Tab(NamedTuple):
     """One tab, chosen by its number.
 
     Rows are flows, or groups of them ``by`` a field, or those of a table of another ``kind``.
-    Of ``spare`` columns the first goes first where not all fit, and by the column ``first`` rows
-    are ordered first.  ``members`` name a flow below its group.  ``needs`` says what gives the
-    tab its data where there is none.
+    Of ``spare`` columns the first goes first where not all fit.  Rows are ordered at first by the
+    first of the columns ``first`` that there is.  ``members`` name a flow below its group.
+    ``needs`` says what gives the tab its data where there is none.
     """
 
     number: int
@@ -27,7 +27,7 @@ class Tab(NamedTuple):
     members: tuple[str, ...] = ("proc", "remote")
     kind: str = "flows"
     needs: str = ""
-    first: str = "trend"
+    first: tuple[str, ...] = ("trend",)
 
 
 #: The column that tabs are sorted by at first: what is sent and received together.
@@ -36,8 +36,7 @@ COUNT = "flows"
 
 _FIGURES = ("rtt", "tx_rate", "rx_rate", TREND, "retrans_rate")
 _SPARE = ("retrans_rate", "rtt", TREND, "rx_rate", COUNT, "tx_rate")
-_QDISC = ("qdisc", "handle", "qdisc_bytes", "qdisc_packets")
-_BPF = "CPUs and queues are known through BPF only: it needs root (see 'fleutan doctor') and not --source netlink"
+_LOAD = ("rx_bytes", "tx_bytes", "rx_packets", "tx_packets")
 
 TABS = (
     Tab(
@@ -56,17 +55,28 @@ TABS = (
     ),
     Tab(3, "units", "unit", ("unit", COUNT, *_FIGURES), _SPARE),
     Tab(4, "peers", "dst", ("dst", COUNT, *_FIGURES), _SPARE, ("proc", "local")),
-    Tab(5, "CPUs", "cpu", ("cpu", COUNT, *_FIGURES), _SPARE, needs=_BPF),
+    Tab(
+        5,
+        "CPUs",
+        columns=("cpu", *_LOAD, "net_rx", "cpu_softirq", "cpu_busy", "softnet_dropped", "time_squeeze", "serves"),
+        spare=("time_squeeze", "serves", "softnet_dropped", "net_rx", "tx_packets", "rx_packets", "cpu_softirq"),
+        kind="cpus",
+        needs="nothing is read of CPUs here",
+        first=("cpu",),
+    ),
     Tab(6, "states", "state", ("state", COUNT, *_FIGURES), _SPARE),
     Tab(7, "limits", "limit", ("limit", COUNT, *_FIGURES), _SPARE),
     Tab(
         8,
         "queues",
-        columns=("dev", "direction", "queue", *_QDISC, "qdisc_drops", "backlog_bytes", "bql_inflight", "irq_cpus"),
-        spare=("irq_cpus", "bql_inflight", "handle", "qdisc_packets", "qdisc", "backlog_bytes", "qdisc_drops"),
+        columns=(
+            *("dev", "direction", "queue", "bytes", "packets", "qdisc", "handle", "qdisc_bytes", "qdisc_drops"),
+            *("backlog_bytes", "bql_inflight", "irq_cpus"),
+        ),
+        spare=("irq_cpus", "bql_inflight", "handle", "packets", "qdisc_bytes", "qdisc", "backlog_bytes", "qdisc_drops"),
         kind="queues",
         needs="nothing is read of queues here",
-        first="qdisc_bytes",
+        first=("bytes", "qdisc_bytes"),
     ),
     Tab(
         9,
@@ -75,7 +85,7 @@ TABS = (
         spare=("function", "meaning", "dev", "bytes", "event"),
         kind="drops",
         needs="nothing was dropped since the start, or BPF is not to be had (see 'fleutan doctor')",
-        first="packets",
+        first=("packets",),
     ),
 )
 

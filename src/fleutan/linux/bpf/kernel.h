@@ -409,6 +409,11 @@ struct skb_shared_info___counted {
 	unsigned int gso_type;
 };
 
+/* Only its name is needed: 25 words of 8 bytes (include/uapi/linux/if_link.h). */
+struct rtnl_link_stats64 {
+	__u64 rx_packets;
+};
+
 struct rtnl_link_ops___counted {
 	const char *kind;
 };

@@ -40,9 +40,7 @@ struct flow_key {
 
 struct transport {
 	union {
-		struct {
-			__be16 source, dest;
-		};
+		__be32 ports;
 		struct {
 			__u8 type, code;
 			__be16 checksum, id;
@@ -52,29 +50,16 @@ struct transport {
 };
 
 struct ipv4 {
-	__u8 version_ihl, tos;
-	__be16 tot_len, id, frag_off;
-	__u8 ttl, protocol;
-	__be16 check;
-	__be32 saddr, daddr;
-	struct transport next;
+	__u64 first;  /* version and length, TOS; total length, identification, fragment offset */
+	__u64 second; /* TTL, protocol; checksum; source */
+	__be32 daddr;
 };
 
 struct ipv6 {
 	__u8 version, label[3];
 	__be16 payload_len;
 	__u8 nexthdr, hop_limit;
-	__be32 saddr[4], daddr[4];
-	struct transport next;
-};
-
-/* Of IPv4 the last twelve bytes are not needed, of IPv6 the last eight neither. */
-union network {
-	struct ipv4 four;
-	struct ipv6 six;
-	struct {
-		__u32 words[4];
-	} blocks[4];
+	__u64 saddr[2], daddr[2];
 };
 
 struct extension {
@@ -87,84 +72,105 @@ struct extension {
 /* Not in 6.1.  What it gives is read by plain loads that yield zeros where there is no memory. */
 extern void *bpf_rdonly_cast(const void *, __u32) __ksym __weak;
 
-struct block {
-	__u32 words[4];
-};
-
-/* A helper's call costs more than all these loads (35 ns where returns are guarded against
- * speculation).  struct in6_addr is four words to every kernel. */
-static __always_inline void read_block(void *to, const void *from)
+/* Memory to read from: the kernel's own, or a copy.  A helper's call costs more than ten loads (35 ns
+ * where returns are guarded against speculation), but each load is 46 bytes of code, and that is
+ * cold after a packet of 64 kB: so words are read, and no more than needed.  To the kernel it is a
+ * struct of 25 words, and each load has to stay within one. */
+static __always_inline const void *look(const void *from, void *copy, __u32 size)
 {
-	struct block *block = to;
-
-	if (bpf_rdonly_cast) {
-		struct in6_addr *in = bpf_rdonly_cast(from, bpf_core_type_id_kernel(struct in6_addr));
-
-#pragma unroll
-		for (int i = 0; i < 4; i++)
-			block->words[i] = in->in6_u.u6_addr32[i];
-	} else {
-		bpf_probe_read_kernel(to, sizeof(*block), from);
-	}
+	if (bpf_rdonly_cast)
+		return bpf_rdonly_cast(from, bpf_core_type_id_kernel(struct rtnl_link_stats64));
+	bpf_probe_read_kernel(copy, size, from);
+	return copy;
 }
 
-/* Where the network header is, and how much of the packet from there on lies in one piece. */
+/* Where a header is, and how much of the packet from there on lies in one piece. */
 struct place {
 	unsigned char *at;
 	__s32 left;
 	__be16 protocol;
 };
 
-/* Ports into the key; the length of the header, 0 where it is not needed or not there. */
-static __always_inline __u32 transport(struct flow_key *key, const struct transport *t, __s32 left)
+static __always_inline bool has_ports(__u8 proto)
 {
+	return proto == TCP || proto == UDP || proto == UDPLITE || proto == SCTP || proto == DCCP;
+}
+
+/* The length of the transport header, 0 where it is not there. */
+static __always_inline __u32 transport_length(const struct flow_key *key, const struct place *p)
+{
+	struct transport copy;
+	const struct transport *t;
+
+	if (key->proto == TCP) {
+		if (p->left < 14)
+			return 0;
+		t = look(p->at, &copy, sizeof(copy));
+		return (t->bytes[12] >> 4) * 4;
+	}
+	if (has_ports(key->proto))
+		return p->left < 4 ? 0 : key->proto == SCTP ? 12 : 8;
+	return (key->proto == ICMP || key->proto == ICMPV6) && p->left >= 8 ? 8 : 0;
+}
+
+static __noinline int echo(struct flow_key *key, const unsigned char *at)
+{
+	struct transport copy;
+	const struct transport *t = look(at, &copy, sizeof(copy));
 	__u8 type = t->type;
 
-	switch (key->proto) {
-	case TCP:
-	case UDP:
-	case UDPLITE:
-	case SCTP:
-	case DCCP:
-		if (left < 4)
-			return 0;
-		key->sport = __builtin_bswap16(t->source);
-		key->dport = __builtin_bswap16(t->dest);
-		if (key->proto == TCP)
-			return left < 14 ? 0 : (t->bytes[12] >> 4) * 4;
-		return key->proto == SCTP ? 12 : 8;
-	case ICMP:
-	case ICMPV6:
-		if (left < 8)
-			return 0;
-		key->icmp_type = type;
-		key->icmp_code = t->code;
-		if (type == (key->proto == ICMP ? ECHO_REQUEST : ECHO_REQUEST6))
-			key->sport = __builtin_bswap16(t->id);
-		else if (type == (key->proto == ICMP ? ECHO_REPLY : ECHO_REPLY6))
-			key->dport = __builtin_bswap16(t->id);
-		return 8;
-	}
+	key->icmp_type = type;
+	key->icmp_code = t->code;
+	if (type == (key->proto == ICMP ? ECHO_REQUEST : ECHO_REQUEST6))
+		key->sport = __builtin_bswap16(t->id);
+	else if (type == (key->proto == ICMP ? ECHO_REPLY : ECHO_REPLY6))
+		key->dport = __builtin_bswap16(t->id);
 	return 0;
 }
 
-/* Both give the length of the headers, 0 where they cannot be read. */
-
-static __always_inline __u32 ipv4(struct flow_key *key, struct ipv4 *ip, struct place *p)
+static __always_inline void transport(struct flow_key *key, const struct place *p)
 {
-	__u32 length = (ip->version_ihl & 15) * 4;
+	struct transport copy;
+	const struct transport *t;
+	__u32 ports;
 
-	if (p->left < 20 || ip->version_ihl >> 4 != 4 || length < 20)
-		return 0;
+	if (has_ports(key->proto)) {
+		if (p->left < 4)
+			return;
+		t = look(p->at, &copy, sizeof(copy));
+		ports = __builtin_bswap32(t->ports);
+		key->sport = ports >> 16;
+		key->dport = ports;
+	} else if ((key->proto == ICMP || key->proto == ICMPV6) && p->left >= 8) {
+		echo(key, p->at);
+	}
+}
+
+/* Both go on to the transport header, or say that theirs cannot be read.  Fragments after the first
+ * have none. */
+
+static __always_inline bool ipv4(struct flow_key *key, struct place *p)
+{
+	struct ipv4 copy;
+	const struct ipv4 *ip;
+	__u64 first, second;
+	__u32 length;
+
+	if (p->left < 20)
+		return false;
+	ip = look(p->at, &copy, sizeof(copy));
+	first = ip->first;
+	second = ip->second;
+	length = (first & 15) * 4;
+	if ((first & 0xf0) != 0x40 || length < 20)
+		return false;
 	key->src[2] = key->dst[2] = __builtin_bswap32(0xffff);
-	key->src[3] = ip->saddr;
+	key->src[3] = second >> 32;
 	key->dst[3] = ip->daddr;
-	key->proto = ip->protocol;
-	if (ip->frag_off & __builtin_bswap16(0x1fff))
-		return length;
-	if (length != 20)
-		read_block(&ip->next, p->at + length);
-	return length + transport(key, &ip->next, p->left - (__s32)length);
+	key->proto = second >> 8;
+	p->at += length;
+	p->left = first >> 48 & __builtin_bswap16(0x1fff) ? 0 : p->left - (__s32)length;
+	return true;
 }
 
 static __always_inline bool is_extension(__u8 header)
@@ -174,17 +180,19 @@ static __always_inline bool is_extension(__u8 header)
 }
 
 /* Steps over extension headers (RFC 8200, section 4): the offset of what follows, its protocol in
- * the key; `whole` is cleared for a fragment after the first. */
-static __noinline __u32 step_over(struct flow_key *key, struct place *p, bool *whole)
+ * the key; with the highest bit for a fragment after the first. */
+#define LATER (1u << 31)
+
+static __noinline __u32 step_over(struct flow_key *key, const unsigned char *at, __s32 left)
 {
-	__u32 offset = 40;
+	__u32 offset = 40, later = 0;
 	struct extension e;
 
 	for (int i = 0; i < EXTENSION_HEADERS && is_extension(key->proto); i++) {
-		if ((__s32)offset + 8 > p->left || bpf_probe_read_kernel(&e, sizeof(e), p->at + offset))
+		if ((__s32)offset + 8 > left || bpf_probe_read_kernel(&e, sizeof(e), at + offset))
 			break;
 		if (key->proto == FRAGMENT && e.frag_off & __builtin_bswap16(0xfff8))
-			*whole = false;
+			later = LATER;
 		if (key->proto == FRAGMENT)
 			offset += 8;
 		else if (key->proto == AUTHENTICATION)
@@ -192,32 +200,34 @@ static __noinline __u32 step_over(struct flow_key *key, struct place *p, bool *w
 		else
 			offset += (e.length + 1) * 8;
 		key->proto = e.nexthdr;
-		if (!*whole)
+		if (later)
 			break;
 	}
-	return offset;
+	return offset | later;
 }
 
-static __always_inline __u32 ipv6(struct flow_key *key, struct ipv6 *ip, struct place *p)
+static __always_inline bool ipv6(struct flow_key *key, struct place *p)
 {
+	__u64 *src = (void *)key->src, *dst = (void *)key->dst;
+	struct ipv6 copy;
+	const struct ipv6 *ip;
 	__u32 offset = 40;
-	bool whole = true;
 
-	if (p->left < 40 || ip->version >> 4 != 6)
-		return 0;
-#pragma unroll
-	for (int word = 0; word < 4; word++) {
-		key->src[word] = ip->saddr[word];
-		key->dst[word] = ip->daddr[word];
-	}
+	if (p->left < 40)
+		return false;
+	ip = look(p->at, &copy, sizeof(copy));
+	if (ip->version >> 4 != 6)
+		return false;
+	src[0] = ip->saddr[0];
+	src[1] = ip->saddr[1];
+	dst[0] = ip->daddr[0];
+	dst[1] = ip->daddr[1];
 	key->proto = ip->nexthdr;
-	if (is_extension(key->proto)) {
-		offset = step_over(key, p, &whole);
-		if (!whole)
-			return offset;
-		read_block(&ip->next, p->at + offset);
-	}
-	return offset + transport(key, &ip->next, p->left - (__s32)offset);
+	if (is_extension(key->proto))
+		offset = step_over(key, p->at, p->left);
+	p->left = offset & LATER ? 0 : p->left - (__s32)offset;
+	p->at += offset & ~LATER;
+	return true;
 }
 
 static __always_inline bool is_tag(__be16 protocol)
@@ -225,45 +235,37 @@ static __always_inline bool is_tag(__be16 protocol)
 	return protocol == __builtin_bswap16(ETH_P_8021Q) || protocol == __builtin_bswap16(ETH_P_8021AD);
 }
 
-/* Steps over the VLAN tags that stand in the packet; `at` begins at an ethertype. */
-static __noinline void untag(struct place *p)
+/* From an ethertype to behind the last VLAN tag: how many bytes, and above bit 16 the ethertype there. */
+static __noinline __u32 tags(const unsigned char *at)
 {
+	__u32 step = 0;
+	__be16 protocol = 0;
+
 	for (int i = 0; i <= VLAN_TAGS; i++) {
-		if (bpf_probe_read_kernel(&p->protocol, sizeof(p->protocol), p->at))
-			return;
-		if (!is_tag(p->protocol))
+		if (bpf_probe_read_kernel(&protocol, sizeof(protocol), at + step) || !is_tag(protocol))
 			break;
-		p->at += 4;
-		p->left -= 4;
+		step += 4;
 	}
-	p->at += 2;
-	p->left -= 2;
+	return (__u32)protocol << 16 | (step + 2);
 }
 
-/* What the packet is into the key; the length of network and transport headers. */
-static __always_inline __u32 headers(struct flow_key *key, struct place *p)
+static __always_inline void untag(struct place *p)
 {
-	union network n;
-	__u32 length = 0;
+	__u32 found = tags(p->at);
 
+	p->at += found & 0xffff;
+	p->protocol = found >> 16;
+}
+
+/* What the packet is into the key; goes on to the transport header where there is one. */
+static __always_inline void headers(struct flow_key *key, struct place *p)
+{
 	key->ethertype = __builtin_bswap16(p->protocol);
-	if (key->ethertype != ETH_P_IP && key->ethertype != ETH_P_IPV6) {
-		key->kind = NOT_IP;
-		return 0;
-	}
-	/* More than the packet may be read: behind it is room for struct skb_shared_info. */
-	read_block(&n.blocks[0], p->at);
-	read_block(&n.blocks[1], p->at + 16);
-	read_block(&n.blocks[2], p->at + 32);
-	if (key->ethertype == ETH_P_IP) {
-		length = ipv4(key, &n.four, p);
-	} else {
-		read_block(&n.blocks[3], p->at + 48);
-		length = ipv6(key, &n.six, p);
-	}
-	if (!length)
-		key->kind = UNREADABLE;
-	return length;
+	if (p->protocol == __builtin_bswap16(ETH_P_IP) ? ipv4(key, p) :
+	    p->protocol == __builtin_bswap16(ETH_P_IPV6) ? ipv6(key, p) : false)
+		transport(key, p);
+	else
+		key->kind = key->ethertype == ETH_P_IP || key->ethertype == ETH_P_IPV6 ? UNREADABLE : NOT_IP;
 }
 
 #endif

@@ -39,13 +39,18 @@ struct counts {
 	__u32 first_tick, last_tick;
 };
 
-/* A power of two, of cells per direction and CPU. */
+/* Cells per direction and CPU in each of the two, a power of two.  Those of the one and of the other
+ * take turns, so many each, so that a flow's two cells are in one page. */
 #define CELLS 128
+#define TURN 16
 
+/* `moved` says in the first one that the other is in use.  It lies beside the counts, for it costs a
+ * sixth of all to fetch it from elsewhere. */
 struct cell {
 	struct flow_key key;
 	struct counts counts;
-	__u64 padding[2];
+	volatile __u32 moved;
+	__u32 padding[3];
 };
 
 struct table {
@@ -58,10 +63,10 @@ struct table {
 struct {
 	__uint(type, ARRAY);
 	__uint(map_flags, MMAPABLE);
-	__uint(max_entries, 2 * CELLS);
+	__uint(max_entries, 4 * CELLS);
 	__type(key, __u32);
 	__type(value, struct cell);
-} cells_0 SEC(".maps"), cells_1 SEC(".maps");
+} cells SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -72,11 +77,12 @@ struct {
 	.values = { [FLOWS] = &flows_0, [OTHERS] = &others_0 },
 };
 
-/* Which cells are in use.  Not through a map of maps: all arrays in one would have to be of a size
- * that is known when this is compiled. */
-volatile __u32 generation = 0;
-
 /* -- sizes */
+
+struct size {
+	__u32 bytes, segments;
+	__u64 wire_bytes;
+};
 
 static __noinline __u32 inner_headers(struct sk_buff___counted *skb, unsigned char *start, __u32 gso_type)
 {
@@ -89,59 +95,45 @@ static __noinline __u32 inner_headers(struct sk_buff___counted *skb, unsigned ch
 	return inner - start + (offset >> 4) * 4;
 }
 
-struct shared {
-	__u32 gso_type;
-	__u16 gso_size, gso_segs;
-};
-
-static __always_inline struct shared read_shared(unsigned char *at)
-{
-	struct skb_shared_info___counted *info = (void *)at;
-	struct shared shared = {};
-
-	if (bpf_rdonly_cast) {
-		info = bpf_rdonly_cast(at, bpf_core_type_id_kernel(struct skb_shared_info___counted));
-		shared.gso_size = info->gso_size;
-		if (shared.gso_size) {
-			shared.gso_segs = info->gso_segs;
-			shared.gso_type = info->gso_type;
-		}
-		return shared;
-	}
-	bpf_core_read(&shared.gso_size, sizeof(shared.gso_size), &info->gso_size);
-	if (shared.gso_size) {
-		bpf_core_read(&shared.gso_segs, sizeof(shared.gso_segs), &info->gso_segs);
-		bpf_core_read(&shared.gso_type, sizeof(shared.gso_type), &info->gso_type);
-	}
-	return shared;
-}
+/* A member of struct skb_shared_info, which skb->end points to. */
+#define SHARED(info, member) ({ \
+	typeof((info)->member) value; \
+	if (bpf_rdonly_cast) \
+		value = ((typeof(info))bpf_rdonly_cast(info, bpf_core_type_id_kernel(*(info))))->member; \
+	else \
+		value = BPF_CORE_READ(info, member); \
+	value; \
+})
 
 /* A packet that stands for many: of the second and the further ones only the headers are not in
  * its length.  From qdisc_pkt_len_init(). */
-static __always_inline void sizes(struct counts *c, struct sk_buff___counted *skb, unsigned char *start, __u32 headers)
+static __always_inline struct size sizes(struct sk_buff___counted *skb, unsigned char *start, const struct flow_key *key,
+					 const struct place *p)
 {
-	struct shared shared = read_shared(skb->head + skb->end);
-	__u32 length = skb->len + (skb->data - start), segments = 1;
+	struct skb_shared_info___counted *info = (void *)(skb->head + skb->end);
+	__u32 gso_size = SHARED(info, gso_size), gso_segs, gso_type;
+	struct size s = { .bytes = skb->len + (skb->data - start), .segments = 1 };
+	__u32 headers = 0;
 	bool tagged;
 
-	if (shared.gso_size) {
+	if (gso_size) {
+		gso_segs = SHARED(info, gso_segs);
+		gso_type = SHARED(info, gso_type);
 		if (BPF_CORE_READ_BITFIELD(skb, encapsulation))
-			headers = inner_headers(skb, start, shared.gso_type);
-		if (shared.gso_segs && !(shared.gso_type & SKB_GSO_DODGY))
-			segments = shared.gso_segs;
-		else if (length > headers)
-			segments = (length - headers + shared.gso_size - 1) / shared.gso_size;
+			headers = inner_headers(skb, start, gso_type);
+		else
+			headers = p->at - start + transport_length(key, p);
+		if (gso_segs && !(gso_type & SKB_GSO_DODGY))
+			s.segments = gso_segs;
+		else if (s.bytes > headers)
+			s.segments = (s.bytes - headers + gso_size - 1) / gso_size;
 	}
 	if (bpf_core_field_exists(skb->vlan_all))
 		tagged = skb->vlan_all;
 	else
 		tagged = BPF_CORE_READ_BITFIELD(skb, vlan_present);
-	c->packets = 1;
-	c->bytes = length;
-	c->wire_bytes = length + (segments - 1) * headers + (tagged ? 4 * segments : 0);
-	c->segments = segments;
-	c->first_ns = 0;
-	c->first_tick = c->last_tick = bpf_jiffies64();
+	s.wire_bytes = s.bytes + (s.segments - 1) * headers + (tagged ? 4 * s.segments : 0);
+	return s;
 }
 
 /* -- sums */
@@ -208,7 +200,7 @@ static __noinline int settle(const struct flow_key *key, struct counts *c)
 	return 0;
 }
 
-/* A key as words, to compare and to spread over the cells. */
+/* A key as words, to compare. */
 #define WORDS (sizeof(struct flow_key) / sizeof(__u64))
 
 static __always_inline bool same(const struct flow_key *a, const struct flow_key *b)
@@ -222,37 +214,57 @@ static __always_inline bool same(const struct flow_key *a, const struct flow_key
 	return !difference;
 }
 
-static __always_inline __u32 spread(const struct flow_key *key)
+/* The first of two cells of a flow, by bits of a sum of products: of what is at hand before the
+ * namespace is, and read as it was written, so that the cell is fetched early. */
+static __always_inline __u32 place_of(const struct flow_key *key)
 {
-	const __u64 *words = (const void *)key;
-	__u64 odd = 0x9e3779b97f4a7c15, mixed = 0;
+	__u32 mixed = (key->src[3] * 0x9e3779b97f4a7c15 + key->dst[3] * 0xd1342543de82ef95 +
+		       ((__u32)key->sport << 16 | key->dport) * 0xaef17502108ef2d9 + key->ifindex * 0xf1357aea2e62a9c5) >> 32;
 
-#pragma unroll
-	for (int i = 0; i < (int)WORDS; i++) {
-		mixed ^= words[i] * odd;
-		odd = odd * 0xd1342543de82ef95 + 2;
-	}
-	return (mixed ^ mixed >> 32) * 0x9e3779b97f4a7c15 >> 32;
+	return (key->cpu * 2 + key->direction) * 2 * CELLS + (mixed & (2 * CELLS - 1) & ~TURN);
 }
 
-/* A program does not interrupt itself on its CPU, so a cell, which is for one direction and CPU,
- * has one writer.  A flow that is busy keeps its cell: others go past it to the table. */
-static __always_inline int count(struct flow_key *key, struct counts *c)
+static __always_inline struct cell *cell_at(__u32 place)
 {
-	__u32 index = (key->cpu * 2 + key->direction) * CELLS + (spread(key) & (CELLS - 1));
-	struct cell *cell = generation ? bpf_map_lookup_elem(&cells_1, &index) : bpf_map_lookup_elem(&cells_0, &index);
+	struct cell *cell = bpf_map_lookup_elem(&cells, &place);
 
-	if (cell && same(&cell->key, key)) {
-		sum(&cell->counts, c);
-		return 0;
+	if (cell && cell->moved) {
+		place += TURN;
+		cell = bpf_map_lookup_elem(&cells, &place);
 	}
-	if (!cell || cell->counts.last_tick == c->last_tick)
-		return settle(key, c);
+	return cell;
+}
+
+/* A flow that is busy keeps its cell: others go past it to the table. */
+static __noinline int take_over(const struct flow_key *key, __u32 bytes, __u32 segments, __u64 wire_bytes)
+{
+	__u32 tick = bpf_jiffies64();
+	struct counts c = { 1, bytes, wire_bytes, segments, 0, tick, tick };
+	struct cell *cell = cell_at(place_of(key));
+
+	if (!cell || cell->counts.last_tick == tick)
+		return settle(key, &c);
 	if (cell->counts.packets)
 		settle(&cell->key, &cell->counts);
 	cell->key = *key;
-	cell->counts = *c;
+	cell->counts = c;
 	cell->counts.first_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* A program does not interrupt itself on its CPU, so a cell, which is for one direction and CPU,
+ * has one writer. */
+static __always_inline int count(struct flow_key *key, const struct size *s)
+{
+	struct cell *cell = cell_at(place_of(key));
+
+	if (!cell || !same(&cell->key, key))
+		return take_over(key, s->bytes, s->segments, s->wire_bytes);
+	cell->counts.packets++;
+	cell->counts.bytes += s->bytes;
+	cell->counts.wire_bytes += s->wire_bytes;
+	cell->counts.segments += s->segments;
+	cell->counts.last_tick = bpf_jiffies64();
 	return 0;
 }
 
@@ -266,19 +278,18 @@ static __always_inline void device(struct flow_key *key, struct net_device___cou
 /* Also of a request and of TIME-WAIT, which have the cookie of their connection.  Where nobody has
  * asked for it before, it takes a pointer that may be given to the helper, which skb->sk is not;
  * the socket's own is one.  Before accept() there is none, and the cookie stays unknown. */
-static __always_inline __u64 cookie(struct sock *sk)
+static __noinline __u64 new_cookie(struct sk_buff___counted *skb)
 {
+	struct sock *sk = skb->sk, *same;
 	struct socket *socket;
-	struct sock *same;
 	__u64 number;
 	__u8 state;
 
 	if (!sk)
 		return 0;
-	number = sk->__sk_common.skc_cookie.counter;
 	state = sk->__sk_common.skc_state;
-	if (number || state == TCP_TIME_WAIT || state == TCP_NEW_SYN_RECV)
-		return number;
+	if (state == TCP_TIME_WAIT || state == TCP_NEW_SYN_RECV)
+		return 0;
 	socket = sk->sk_socket;
 	if (!socket)
 		return 0;
@@ -287,21 +298,34 @@ static __always_inline __u64 cookie(struct sock *sk)
 	return same == sk ? number : 0;
 }
 
+static __always_inline __u64 cookie(struct sk_buff___counted *skb)
+{
+	struct sock *sk = skb->sk;
+	__u64 number;
+
+	if (!sk)
+		return 0;
+	number = sk->__sk_common.skc_cookie.counter;
+	return number ? number : new_cookie(skb);
+}
+
 /* skb_record_rx_queue() adds one to the queue.  What a device that is only software hands up still
  * has the queue that it was sent by, save that of tun, which records its own. */
+static __noinline bool records_queues(struct net_device___counted *dev)
+{
+	char copy[4];
+	const char *kind;
+
+	if (!dev->rtnl_link_ops)
+		return false;
+	kind = look(dev->rtnl_link_ops->kind, copy, sizeof(copy));
+	return kind[0] == 't' && kind[1] == 'u' && kind[2] == 'n' && !kind[3];
+}
+
 static __always_inline __u16 rx_queue(struct net_device___counted *dev, __u16 recorded)
 {
-	char kind[sizeof(struct block)] = {};
-
-	if (!recorded || recorded > dev->real_num_rx_queues)
+	if (!recorded || recorded > dev->real_num_rx_queues || (!dev->dev.parent && !records_queues(dev)))
 		return NO_QUEUE;
-	if (!dev->dev.parent) {
-		if (!dev->rtnl_link_ops)
-			return NO_QUEUE;
-		read_block(kind, dev->rtnl_link_ops->kind);
-		if (kind[0] != 't' || kind[1] != 'u' || kind[2] != 'n' || kind[3])
-			return NO_QUEUE;
-	}
 	return recorded - 1;
 }
 
@@ -313,9 +337,10 @@ int sent(__u64 *ctx)
 	struct flow_key key = { .direction = TX };
 	unsigned char *start = skb->data, *end = start + (skb->len - skb->data_len);
 	struct place p = { .at = skb->head + skb->network_header, .protocol = skb->protocol };
-	struct counts c;
-	__u32 length;
+	struct size s;
 
+	device(&key, dev);
+	key.queue = skb->queue_mapping;
 	/* Of a tagged packet the network header is the tag or what follows it, by who made it. */
 	if ((is_tag(p.protocol) || p.at < start || p.at >= end) &&
 	    (dev->type == ARPHRD_ETHER || dev->type == ARPHRD_LOOPBACK)) {
@@ -323,13 +348,11 @@ int sent(__u64 *ctx)
 		untag(&p);
 	}
 	p.left = end - p.at;
-	length = headers(&key, &p);
-	device(&key, dev);
-	key.queue = skb->queue_mapping;
+	headers(&key, &p);
 	if (key.kind == IP)
-		key.cookie = cookie(skb->sk);
-	sizes(&c, skb, start, p.at - start + length);
-	return count(&key, &c);
+		key.cookie = cookie(skb);
+	s = sizes(skb, start, &key, &p);
+	return count(&key, &s);
 }
 
 SEC("tp_btf/netif_receive_skb")
@@ -341,9 +364,10 @@ int received(__u64 *ctx)
 	unsigned char *data = skb->data, *start = data;
 	struct place p = { .at = data, .protocol = skb->protocol };
 	__u16 mac = skb->mac_header;
-	struct counts c;
-	__u32 length;
+	struct size s;
 
+	device(&key, dev);
+	key.queue = rx_queue(dev, skb->queue_mapping);
 	if (mac != UNSET && skb->head + mac < data)
 		start = skb->head + mac;
 	if (is_tag(p.protocol)) {
@@ -351,9 +375,7 @@ int received(__u64 *ctx)
 		untag(&p);
 	}
 	p.left = data + (skb->len - skb->data_len) - p.at;
-	length = headers(&key, &p);
-	device(&key, dev);
-	key.queue = rx_queue(dev, skb->queue_mapping);
-	sizes(&c, skb, start, p.at - start + length);
-	return count(&key, &c);
+	headers(&key, &p);
+	s = sizes(skb, start, &key, &p);
+	return count(&key, &s);
 }

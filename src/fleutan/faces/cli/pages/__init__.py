@@ -41,6 +41,26 @@ TITLES = {
     "cwnd_bytes": "WINDOW",
     "cwnd_rate": "ALLOWS",
     "min_rtt": "MIN",
+    **{
+        f"{direction}_{counter}": f"{direction.upper()} {title}"
+        for direction in ("tx", "rx")
+        for counter, title in (("bytes", "BYTES"), ("packets", "PKT"), ("segments", "SEG"), ("skb_bytes", "SKB"))
+    },
+    "qdisc_bytes": "BYTES",
+    "qdisc_packets": "PACKETS",
+    "qdisc_drops": "DROPS",
+    "qdisc_options": "OPTIONS",
+    "backlog_bytes": "BACKLOG",
+    "backlog_packets": "BACKLOG PKT",
+    "bql_inflight": "INFLIGHT",
+    "irq_effective_cpus": "IRQ CPUS",
+    "net_rx": "NET_RX",
+    "softnet_dropped": "DROPPED",
+    "time_squeeze": "SQUEEZED",
+    "received_rps": "RPS",
+    "cpu_softirq": "SOFTIRQ",
+    "cpu_busy": "BUSY",
+    "numa_node": "NODE",
 }
 #: Numbers that are names: they stand on the left.
 _NAMES = ("pid", "uid", "service", "sport", "dport")

@@ -9,7 +9,7 @@ from fleutan.faces.cli.pages import Look, strips, tabular
 from fleutan.table import Table
 from fleutan.views import View
 
-_CHANGES = {"appeared": "green", "vanished": "dim"}
+_CHANGES = {"appeared": "green", "vanished": "dim", "brief": "dim"}
 
 
 def page(table: Table, names: Sequence[str], look: Look, view: View | None = None) -> Iterator[str]:

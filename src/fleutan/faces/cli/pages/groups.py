@@ -21,16 +21,31 @@ MEASURES: Mapping[str, tuple[str, ...]] = {
     "volume": ("bytes_sent", "bytes_received", "flows", "retrans_share", "segs_out", "segs_in"),
     "limits": ("flows", "bytes_sent", "bytes_received", "rtt_us_p50", "retrans_share"),
     "drops": ("packets", "segments", "bytes"),
+    "lifecycle": ("connections", "bytes_sent", "bytes_received", "rtt_us_p50", "retrans"),
+    **dict.fromkeys(("queues", "cpus", "load"), ("bytes", "packets", "segments")),
 }
+#: The same of an interval in which packets were counted.
+_COUNTED = ("tx_bytes", "rx_bytes", "flows", "tx_segments", "rx_segments", "tx_packets", "rx_packets")
 _RATES = ("flows", "tx_rate_bps", "rx_rate_bps", "segs_out_rate_pps", "segs_in_rate_pps", "retrans_rate_pps")
 #: What a narrow screen leaves out, the first of them first; last of all what the view is about.
 _SPARE = (
+    *("tx_packets", "rx_packets", "tx_segments", "rx_segments"),
     *("segs_in", "segs_out", "rtt_us_p90", "rtt_us_min", "segs_in_rate_pps", "segs_out_rate_pps", "retrans_rate_pps"),
     *("retrans", "retrans_share", "rtt_us_max", "flows", "rtt_us_p50", "bytes_received", "rx_rate_bps"),
-    *("bytes_sent", "tx_rate_bps", "segments", "bytes", "packets"),
+    *("bytes_sent", "tx_rate_bps", "segments", "bytes", "packets", "connections", "rx_bytes", "tx_bytes"),
 )
 #: What a view orders groups by when it is not told: the greatest first.
-ORDERS = {"flows": "flows", "latency": "rtt", "volume": "bytes_sent", "limits": "flows", "drops": "packets"}
+ORDERS = {
+    "flows": "flows",
+    "latency": "rtt",
+    "volume": "bytes_sent",
+    "limits": "flows",
+    "drops": "packets",
+    "lifecycle": "connections",
+}
+ORDERS |= dict.fromkeys(("queues", "cpus", "load"), "bytes")
+#: What a bar shows of the volume, the first that there is.
+_PAIRS = (("tx_bytes", "rx_bytes"), ("tx_rate_bps", "rx_rate_bps"), ("bytes_sent", "bytes_received"))
 _PORTS = ("service", "sport", "dport")
 _STATISTICS = {"min": "MIN", "p50": "P50", "p90": "P90", "max": "MAX"}
 
@@ -39,8 +54,7 @@ def page(
     grouped: Grouped, view: str, look: Look, steps_ms: Sequence[float], typed: Mapping[str, str] | None = None
 ) -> Iterator[str]:
     """The groups; ``typed`` are headings of keys as the user called them."""
-    rated = "tx_rate_bps" in grouped.names and view != "latency"
-    measures = _RATES if rated else MEASURES[view]
+    measures = _measures(grouped, view)
     keys = [_strip(grouped, name, look, typed or {}) for name in grouped.by]
     shown = [_strip(grouped, name, look, {}) for name in measures if name in grouped.names]
     shown[0] = shown[0]._replace(spare=1)
@@ -55,6 +69,12 @@ def page(
         yield f"{draw(row, bars.room)} {line}"
 
 
+def _measures(grouped: Grouped, view: str) -> Sequence[str]:
+    if view == "volume" and _COUNTED[0] in grouped.names:
+        return _COUNTED
+    return _RATES if "tx_rate_bps" in grouped.names and view != "latency" else MEASURES[view]
+
+
 def _rows(grouped: Grouped) -> list[tuple[Any, ...]]:
     return [*grouped.rows, *([grouped.others] if grouped.others else [])]
 
@@ -66,7 +86,7 @@ def _latency_bar(grouped: Grouped, look: Look, steps_ms: Sequence[float]) -> Cal
 
 
 def _volume_bar(grouped: Grouped, look: Look) -> Callable[[tuple[Any, ...], int], str]:
-    pair = ("tx_rate_bps", "rx_rate_bps") if "tx_rate_bps" in grouped.names else ("bytes_sent", "bytes_received")
+    pair = next(pair for pair in _PAIRS if pair[0] in grouped.names)
     first, second = (grouped.names.index(name) for name in pair)
     most = max([1, *((row[first] or 0) + (row[second] or 0) for row in _rows(grouped))])
 

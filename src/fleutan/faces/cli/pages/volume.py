@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan.analysis.figures import numbers
+from fleutan.analysis.traffic import is_counted
 from fleutan.faces.cli import figures
 from fleutan.faces.cli.pages import Look, beside_bars, flow_count, folded, strips, summary
 from fleutan.table import Table
@@ -37,22 +38,28 @@ def page(table: Table, products: Table, volumes: Table, view: View, look: Look, 
         yield "no flow"
         return
     names = view.shown(interval)
-    pair = names[:2]
+    pair = volume.COUNTED[0] if is_counted(table) else names[:2]
     yield from summary(_totals(table, pair), look)
     window, product = numbers(products, "cwnd_bytes"), numbers(products, "bdp")
     rest = np.clip(window - np.nan_to_num(product), 0, None)
     marks = "█▒" if look.screen.blocks else "#="
-    for part in (
+    title = f"{marks[0]}TX {marks[1]}RX"
+    yield from _section(
         Part(f"{marks[0]}BDP {marks[1]}WINDOW", products, volume.PRODUCTS, (product, rest), _BDP_WINDOW),
-        Part(
-            f"{marks[0]}TX {marks[1]}RX",
-            volumes,
-            names,
-            (numbers(volumes, pair[0]), numbers(volumes, pair[1])),
-            TX_RX,
-        ),
-    ):
-        yield from _section(part, len(table), view, look)
+        len(table),
+        view,
+        look,
+    )
+    for shown in _sections(table, names):
+        sides = numbers(volumes, shown[0]), numbers(volumes, shown[1])
+        yield from _section(Part(title, volumes, shown, sides, TX_RX), len(table), view, look)
+
+
+def _sections(table: Table, names: Sequence[str]) -> list[Sequence[str]]:
+    """The columns of each section below the products."""
+    if not is_counted(table):
+        return [names]
+    return [(*fields_, "local", "remote", "proc") for fields_ in volume.COUNTED]
 
 
 def _totals(table: Table, pair: Sequence[str]) -> Iterator[str]:
@@ -63,6 +70,7 @@ def _totals(table: Table, pair: Sequence[str]) -> Iterator[str]:
 
 
 def _section(part: Part, count: int, view: View, look: Look) -> Iterator[str]:
+    view = view._replace(spare=(*volume.COUNTED_SPARE, *view.spare))
     bars = beside_bars(strips(part.rows, part.names, look, view), part.title, look)
     if look.heading:
         yield bars.heading

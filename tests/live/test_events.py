@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions about drops, to counts made by hand and owners of this host."""
+"""Questions about drops and lives of connections, to counts made by hand and owners of this host."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from tests.bpf import agrees, needs_bpf
 
 from fleutan.errors import FilterError, UsageError
 from fleutan.linux.drops import Counts
 from fleutan.live import Question
-from fleutan.live.drops import Drops, require
+from fleutan.live.events import KINDS, Events, Kind, require
 from fleutan.sources.capture import Reader
 
 HERE = os.stat("/proc/self/ns/net").st_ino
@@ -34,6 +35,7 @@ class Counted:
     def __init__(self, *readings: Sequence[tuple[bytes, bytes]]) -> None:
         self._readings = list(readings)
         self.entered = False
+        self.slept: list[float] = []
 
     def __enter__(self) -> Counted:
         self.entered = True
@@ -42,25 +44,32 @@ class Counted:
     def __exit__(self, *_: object) -> None:
         self.entered = False
 
+    def wait(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
     def read(self) -> Counts:
         rows = self._readings.pop(0)
         pair = b"".join(key for key, _ in rows), b"".join(count for _, count in rows)
         return Counts(pair, (b"", b""), 0, 10**9, 10**18)
 
 
+def drops_by(counted: Counted) -> Kind:
+    return KINDS["drops"]._replace(counting=lambda: counted)
+
+
 def told(question: Question, *rows: tuple[bytes, bytes], every: bool = False) -> list[dict[str, Any]]:
-    with Reader(source="netlink") as reader, Drops(question, reader, lambda: Counted(rows), every) as counted:
+    with Reader(source="netlink") as reader, Events(question, reader, drops_by(Counted(rows)), every) as counted:
         return list(counted.read().rows())
 
 
 def test_each_reading_is_of_the_time_since_the_one_before() -> None:
-    counted, slept = Counted([row(DROP, 3)], []), list[float]()
+    counted = Counted([row(DROP, 3)], [])
     with Reader(source="netlink") as reader:
-        with Drops(Question(), reader, lambda: counted) as asked:
+        with Events(Question(), reader, drops_by(counted)) as asked:
             assert counted.entered
-            first, second = asked.after(2, slept.append), asked.after(3, slept.append)
+            first, second = asked.after(2), asked.after(3)
         assert not counted.entered
-    assert slept == [2, 3]
+    assert counted.slept == [2, 3]
     assert ([row["packets"] for row in first.rows()], len(second)) == ([3], 0)
     assert first.reading.netns == next(iter(first.rows()))["netns"]
 
@@ -91,15 +100,34 @@ def test_what_is_meant(question: Question, packets: list[int]) -> None:
 @pytest.mark.parametrize("question", [Question("rtt > 5ms"), Question(fields=("cwnd",)), Question("retrans > 0")])
 def test_what_is_not_known_of_drops_is_refused_before_anything_is_counted(question: Question) -> None:
     with Reader(source="netlink") as reader, pytest.raises(UsageError, match="is not known of drops"):
-        Drops(question, reader, lambda: pytest.fail("it counted"))
+        Events(question, reader, KINDS["drops"]._replace(counting=lambda: pytest.fail("it counted")))
 
 
 def test_a_filter_that_cannot_be_read() -> None:
     with Reader(source="netlink") as reader, pytest.raises(FilterError):
-        Drops(Question("event ="), reader)
+        Events(Question("event ="), reader, KINDS["drops"])
 
 
 def test_fields_by_any_of_their_names() -> None:
-    assert require("peer") == "dst"
+    assert require("peer", KINDS["drops"]) == "dst"
+    assert require("duration_us", KINDS["lifecycle"]) == "duration"
     with pytest.raises(UsageError, match="no field is called"):
-        require("nonsense")
+        require("nonsense", KINDS["drops"])
+    with pytest.raises(UsageError, match="reason is not known of lifecycle; 'fleutan lifecycle --fields all'"):
+        require("reason", KINDS["lifecycle"])
+
+
+@needs_bpf
+def test_a_connection_that_began_and_ended_here() -> None:
+    question = Question(f"pid {os.getpid()} and role = client")
+    with Reader(source="netlink") as reader, Events(question, reader, KINDS["lifecycle"]) as counted:
+
+        def look() -> None:
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                port = server.getsockname()[1]
+                with socket.create_connection(("127.0.0.1", port)):
+                    server.accept()[0].close()
+            (found,) = counted.after(0.05).rows()
+            assert (found["dport"], found["outcome"], found["connections"]) == (port, "closed", 1)
+
+        agrees(look)

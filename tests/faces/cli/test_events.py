@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``fleutan drops``, from the command line to what is written."""
+"""``fleutan drops`` and ``fleutan lifecycle``, from the command line to what is written."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import pytest
 from tests.bpf import needs_bpf
-from tests.live.test_drops import DROP, RETRANSMIT, Counted, row
+from tests.live.test_events import DROP, RETRANSMIT, Counted, drops_by, row
 
 from fleutan.errors import UsageError
-from fleutan.faces.cli import drops, flows, main
-from fleutan.faces.cli.asking import run_drops
+from fleutan.faces.cli import events, flows, main
+from fleutan.faces.cli.asking import run_events
 from fleutan.faces.cli.flows import Options
 from fleutan.sources.capture import Reader
 
@@ -22,8 +22,7 @@ ROWS = (row(DROP, 1, sport=81), row(DROP, 30, sport=82), row(RETRANSMIT, 5, prot
 
 
 def typed(*words: str) -> Options:
-    unset = flows.command.make_context("flows", []).params
-    return Options(**{**unset, **drops.command.make_context("drops", list(words)).params})
+    return events.options_of(events.drops.make_context("drops", list(words)).params)
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
 
     def asked(*words: str, readings: int = 1) -> str:
         with Reader(source="netlink") as reader:
-            run_drops(typed("-i", "0.01", *words), reader, lambda: Counted(*[ROWS] * readings))
+            run_events(typed("-i", "0.01", *words), reader, drops_by(Counted(*[ROWS] * readings)))
         return capsys.readouterr().out
 
     return asked
@@ -83,6 +82,25 @@ def test_rounds_follow_each_other(ask: Ask) -> None:
 def test_what_cannot_be_meant(ask: Ask, words: tuple[str, ...], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         ask(*words)
+
+
+def test_lives_have_no_protocol_to_choose() -> None:
+    lives, flows_ = ({found.name for found in command.params} for command in (events.lifecycle, flows.command))
+    assert flows_ - lives >= {"tcp", "udp", "all_states", "vol"}
+    assert {"filter", "interval", "group", "form", "netns"} <= lives
+    assert {found.name for found in events.drops.params} - lives == {"tcp", "udp"}
+
+
+@needs_bpf
+@pytest.mark.parametrize(
+    "words",
+    [(), ("-g", "outcome,peer"), ("--fields", "all"), ("--sort", "duration", "--csv"), ("outcome", "=", "refused")],
+)
+def test_lives_of_this_host(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["lifecycle", "-i", "0.05", *words])
+    said = capsys.readouterr()
+    assert (ended.value.code, said.err) == (0, "")
 
 
 def test_both_families_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:

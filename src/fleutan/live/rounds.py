@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One question asked again and again: each answer is of the time since the one before.
+
+Where the question needs it, packets and the lives of connections are counted meanwhile; where
+that is not to be had, the answers say so and leave out what they lack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Protocol
+
+from fleutan.errors import NotSupported
+from fleutan.live import Asked
+from fleutan.sources.capture import Capture, Reader
+from fleutan.sources.counting import Meters
+from fleutan.table import Table
+
+
+class Besides(Protocol):
+    """What is read of the host besides the flows, from one round to the next."""
+
+    def look(self, capture: Capture) -> None:
+        """A look right after each capture, from the first one on."""
+
+    def wait(self, seconds: float, wait: Callable[[float], None]) -> None:
+        """Passes the time by ``wait``, and may look meanwhile."""
+
+    def joined(self, answer: Table) -> Table:
+        """The answer of a round with what lies between the last two captures, as related tables."""
+
+
+class Rounds:
+    """Reads and counts while the context lasts.  Entering and reading raise what ``Reader`` does.
+
+    ``first`` is the capture to begin with where there is one already.
+    """
+
+    def __init__(
+        self,
+        asked: Asked,
+        reader: Reader,
+        first: Capture | None = None,
+        besides: Besides | None = None,
+        meters: Callable[[], Meters] = Meters,
+    ) -> None:
+        self._asked = asked
+        self._reader = reader
+        self._first = first
+        self._besides = besides
+        self._make = meters
+        self._meters: Meters | None = None
+        self._why = ""
+        self._held = ExitStack()
+
+    def __enter__(self) -> Rounds:
+        with ExitStack() as held:
+            if self._asked.counts:
+                self._begin(held)
+            self._before = self._first or self._reader.take()
+            if self._meters is not None:
+                self._meters.read()  # what came before is of no reading
+            if self._besides is not None:
+                self._besides.look(self._before)
+            self._held = held.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def _begin(self, held: ExitStack) -> None:
+        """Loading takes longer than it may between two readings: what was read before is old then."""
+        try:
+            self._meters = held.enter_context(self._make())
+            self._first = None
+        except NotSupported as error:
+            self._why = f"packets are not counted: {error}"
+
+    def after(self, seconds: float) -> Table:
+        """The flows as they are so many seconds after the reading before, and what they did since."""
+        before = self._before
+        capture = self._reader.take_after(before, seconds, self._wait)
+        counted = self._meters.read() if self._meters else None
+        if self._besides is not None:
+            self._besides.look(capture)
+        self._before = capture
+        table = self._asked.answer(capture, before, counted)
+        if self._why:
+            table = replace(table, reading=replace(table.reading, notes=(*table.reading.notes, self._why)))
+        return table if self._besides is None else self._besides.joined(table)
+
+    def _wait(self, seconds: float) -> None:
+        wait = self._meters.wait if self._meters else self._reader.wait
+        if self._besides is None:
+            wait(seconds)
+        else:
+            self._besides.wait(seconds, wait)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``flows --vol``, ``-q`` and ``--cpu`` over an interval, against iperf3, tc and /proc."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.bpf import agrees, needs_bpf
+from tests.namespaces.conftest import PLAIN, Host, World, until
+
+Row = dict[str, Any]
+#: The share by which figures may differ.
+NEAR = 0.001
+FLEUTAN = "from fleutan.faces.cli import main; main()"
+
+pytestmark = [needs_bpf, pytest.mark.skipif(not shutil.which("iperf3"), reason="needs iperf3")]
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[tuple[Host, Host]]:
+    """Two hosts, with four queues each and a queueing discipline for every one."""
+    with World() as world:
+        one, two = world.host(), world.host()
+        queues = "numtxqueues 4 numrxqueues 4"
+        one.configure(f"link add veth0 {queues} type veth peer name veth0 {queues} netns {two.name}")
+        for number, host in enumerate((one, two), 1):
+            host.configure(f"address add 192.0.2.{number}/24 dev veth0", "link set veth0 up")
+            host.run("tc", "qdisc", "replace", "dev", "veth0", "root", "handle", "1:", "mq")
+        yield one, two
+
+
+class Asked:
+    """A question of so many seconds to a host; made as its interval begins, answered after that."""
+
+    def __init__(self, host: Host, *words: str) -> None:
+        command = ["ip", "netns", "exec", host.name, sys.executable, "-c", FLEUTAN, "flows", *words]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        self._process = subprocess.Popen([*command, "--count", "2", "--json"], env=PLAIN, **pipes)
+        self._document()  # what was before is of the first
+
+    def answer(self) -> Row:
+        found = self._document()
+        _, trouble = self._process.communicate(timeout=60)
+        assert (self._process.returncode, trouble) == (0, "")
+        return found
+
+    def _document(self) -> Row:
+        assert self._process.stdout
+        text = ""
+        for line in self._process.stdout:
+            text += line
+            if line == "]}\n":
+                found: Row = json.loads(text)
+                return found
+        raise AssertionError(self._process.communicate()[1])
+
+
+def iperf(one: Host, two: Host, words: str, *before: str) -> int:
+    """Sends from the first host to the second; gives the process that sent."""
+    inside = ["ip", "netns", "exec"]
+    server = [*inside, two.name, "iperf3", "--server", "--one-off"]
+    with subprocess.Popen(server, stdout=subprocess.DEVNULL, env=PLAIN):
+        until(lambda: two.rows("sport = 5201", source="netlink"), "iperf3 listens")
+        command = [*inside, one.name, *before, "iperf3", "-c", "192.0.2.2", *words.split()]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=PLAIN) as client:
+            return client.pid
+
+
+def total(rows: list[Row], name: str, **wanted: Any) -> int:
+    return sum(row[name] for row in rows if all(row[key] == value for key, value in wanted.items()))
+
+
+def near(found: float, wanted: float) -> None:
+    assert abs(found - wanted) <= NEAR * wanted, (found, wanted)
+
+
+def test_queues_carry_what_their_disciplines_let_out(hosts: tuple[Host, Host]) -> None:
+    one, two = hosts
+
+    def look() -> None:
+        asked = Asked(one, "-q", "-i", "3")
+        iperf(one, two, "-n 8M -P 4")
+        found = asked.answer()
+        sent = [row for row in found["queues"] if (row["dev"], row["direction"]) == ("veth0", "tx")]
+        assert [row["queue"] for row in sent] == [0, 1, 2, 3]
+        for row in sent:
+            near(row["bytes"], row["qdisc_bytes"])
+            assert total(found["volumes"], "bytes", direction="tx", queue=row["queue"]) == row["bytes"]
+        assert total(sent, "bytes") > 8 << 20
+        flows = [row for row in found["volumes"] if row["direction"] == "tx" and row["dport"] == 5201]
+        assert {row["comm"] for row in flows} == {"iperf3"}
+        by_queue = [(row["queue"], row["bytes"]) for row in flows]
+        assert by_queue == sorted(by_queue)
+        assert total(found["flows"], "tx_bytes") == total(sent, "bytes")
+
+    agrees(look)
+
+
+def test_cpus_of_a_flow_add_up_and_its_packets_are_where_it_sends(hosts: tuple[Host, Host]) -> None:
+    one, two = hosts
+    cpu = max(os.sched_getaffinity(0))
+
+    def look() -> None:
+        asked = Asked(one, "--cpu", "-i", "3", "dport", "5201")
+        pid = iperf(one, two, "-t 1 -b 100M", "taskset", "-c", str(cpu))
+        found = asked.answer()
+        mine = [row for row in found["processes"] if row["pid"] == pid]
+        for direction in ("tx", "rx"):
+            of_flows = total(found["flows"], f"{direction}_bytes")
+            assert total(mine, f"{direction}_bytes") == total(found["cpus"], f"{direction}_bytes") == of_flows
+        assert total(mine, "tx_bytes", cpu=cpu) > 0.99 * total(mine, "tx_bytes")
+        assert [row["pid"] for row in found["crossings"]] == [pid]
+
+    agrees(look)
+
+
+def test_where_a_process_runs_while_it_is_looked_at(hosts: tuple[Host, Host]) -> None:
+    here, cpu = hosts[0].actor(), min(os.sched_getaffinity(0))
+    here.do(f"import os, socket, time; os.sched_setaffinity(0, [{cpu}])")
+    here.do("u = socket.socket(type=socket.SOCK_DGRAM); u.connect(('127.0.0.1', 9))")
+    asked = Asked(hosts[0], "--cpu", "-i", "4", "dport", "9")
+    here.do("until = time.process_time() + 0.3\nwhile time.process_time() < until: hash(until)\nu.send(b'x')")
+    mine = [row for row in asked.answer()["processes"] if row["pid"] == here.pid]
+    assert {row["cpu"] for row in mine if row["run_time_us"]} == {cpu}
+    assert total(mine, "run_time_us") > 200_000
+    assert total(mine, "tx_packets") == 1
+
+
+def test_a_connection_inside_the_interval_and_a_datagram_without_one(hosts: tuple[Host, Host]) -> None:
+    one, two = hosts
+    there, here = two.actor(), one.actor()
+    there.do("import socket; s = socket.create_server(('192.0.2.2', 7000))")
+    code = "import socket; u = socket.socket(type=socket.SOCK_DGRAM); u.bind(('192.0.2.1', 7001))"
+    here.do(code)
+
+    def look() -> None:
+        asked = Asked(one, "--vol", "-i", "2")
+        for _ in range(5):
+            here.do("u.sendto(b'x' * 100, ('192.0.2.2', 7002))")
+        here.do("c = socket.create_connection(('192.0.2.2', 7000)); c.sendall(b'y' * 1000)")
+        there.do("d, _ = s.accept(); d.recv(2000); d.close()")
+        here.do("c.recv(1); c.close()")
+        flows = asked.answer()["flows"]
+        (brief,) = (row for row in flows if row["dport"] == 7000)
+        assert (brief["change"], brief["pid"]) == ("brief", here.pid)
+        assert brief["tx_bytes"] > 1000 + 3 * 66
+        (datagrams,) = (row for row in flows if row["dport"] == 7002)
+        assert (datagrams["proto"], datagrams["sport"], datagrams["pid"]) == ("udp", 7001, here.pid)
+        assert (datagrams["tx_bytes"], datagrams["tx_packets"]) == (5 * (100 + 42), 5)
+
+    agrees(look)
