@@ -71,21 +71,22 @@ def dump() -> Dump:
     Classes that mirror something else (those of mq, the flows of fq_codel) are left out.  Raises
     NotSupported where the kernel or the library has none of it, FleutanError where reading fails.
     """
-    return read_dump(_library())
+    return read_dump(library())
 
 
-def read_dump(library: Any) -> Dump:
+def read_dump(module: Any) -> Dump:
     """As ``dump``, through the module pyroute2 that is given."""
     try:
-        with library.IPRoute() as route:
+        with module.IPRoute() as route:
             return _steady(lambda: list(_messages(route)))
-    except library.NetlinkError as error:
+    except module.NetlinkError as error:
         raise _failure(error.code, error.args[-1]) from None
     except OSError as error:
         raise _failure(error.errno, error.strerror) from None
 
 
-def _library() -> Any:
+def library() -> Any:
+    """The module pyroute2, which takes 0.1 s to import.  Raises NotSupported where it is not there."""
     try:
         import logging
 

@@ -55,6 +55,7 @@ class Cpus:
         self._cost = 0.0
         self._looks: list[Snapshot] = []
         self._pids: frozenset[int] = frozenset()
+        queues.prepare()
 
     def look(self, capture: Capture) -> None:
         """A look at who holds a socket now or did at the capture before."""

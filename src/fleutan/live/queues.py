@@ -33,6 +33,7 @@ class Queues:
     ) -> None:
         self._netns, self._take, self._cpus = netns, take, look
         self._looks: list[Snapshot] = []
+        queues.prepare()
 
     def look(self, _: Capture) -> None:
         """Another look; the last two are kept."""
