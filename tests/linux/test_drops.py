@@ -199,8 +199,9 @@ def test_what_finds_no_room_at_all_is_added_up(closed_port: int) -> None:
     counted = int(parse(first).values["packets"].sum())
     assert first.lost.packets >= 8
     assert counted + first.lost.packets >= 12 + 3 * 10
-    assert first.lost.bytes >= first.lost.packets * 100
-    assert second.lost.packets <= 5
+    # What else this host drops meanwhile may be as short as an IPv4 header.
+    assert first.lost.bytes >= 8 * 100 + (first.lost.packets - 8) * 20
+    assert second.lost.packets < first.lost.packets
 
 
 @needs_bpf

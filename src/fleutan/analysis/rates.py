@@ -90,10 +90,12 @@ def compare(before: Table, after: Table, ended: Table | None = None) -> Interval
     otherwise and for counters that a reading lacks; rates also, with a note, where the second
     reading is not the later one.
     """
-    if ended is not None:
-        after = after.take(~(is_word(after, "state", "time-wait") & np.isin(_keys(after), _keys(ended))))
+    if ended is not None and len(ended):
+        waiting = np.flatnonzero(is_word(after, "state", "time-wait"))
+        told = waiting[np.isin(_keys(after.take(waiting)), _keys(ended))]
+        after = after.take(np.delete(np.arange(len(after)), told)) if len(told) else after
     there = len(after)
-    if ended is not None:
+    if ended is not None and len(ended):
         after = stacked(after, ended.take(~np.isin(_keys(ended), _keys(after))))
     match, gone = _match(before, after)
     every = stacked(after, before.take(np.flatnonzero(gone)))

@@ -92,13 +92,16 @@ def _flow_of(flows: Table, traffic: Table) -> Ints:
         left = found < 0
         if "cookie" in names:
             left &= traffic.columns["cookie"].mask()
-        found[left] = _first_like(flows, np.flatnonzero(among), traffic.take(left), names)
+        if left.any():
+            found[left] = _first_like(flows, np.flatnonzero(among), traffic.select(names).take(left), names)
     return found
 
 
 def _first_like(flows: Table, among: Ints, traffic: Table, names: Sequence[str]) -> Ints:
     """For each row of traffic the first of those flows with the same values, −1 for none."""
-    ours, theirs = (replace(table.select(names), related={}) for table in (flows.take(among), traffic))
+    hint = "cookie" if "cookie" in names else "sport"  # the rest is compared where this one is found at all
+    among = among[np.isin(flows.columns[hint].values[among], traffic.columns[hint].values)]
+    ours, theirs = (replace(table, related={}) for table in (flows.select(names).take(among), traffic))
     groups = places(stacked(ours, theirs), names)
     first = np.full(int(groups.max(initial=-1)) + 1, -1, np.int64)
     first[groups[: len(among)][::-1]] = among[::-1]
