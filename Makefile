@@ -64,6 +64,7 @@ golden: setup-dev
 
 bench: setup-dev
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/tracing.py
 
 docs: setup-dev
 	$(BIN)/python docs/generate.py

@@ -122,7 +122,7 @@ def written(capsys: pytest.CaptureFixture[str], command: str) -> dict[str, objec
 def test_documents_have_the_keys_that_are_told(
     command: str, schema: str, keys: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if command.startswith(("drops", "lifecycle")) and bpf.MISSING:
+    if command.startswith(("drops", "lifecycle", "paths")) and bpf.MISSING:
         pytest.skip(bpf.MISSING)
     document = written(capsys, command)
     assert document["schema"] == schema
@@ -134,7 +134,7 @@ def test_every_document_is_told() -> None:
         f"fleutan/{kind}/1"
         for kind in (
             *("flows", "latency", "volume", "limits", "queues", "cpus", "load"),
-            *("groups", "drops", "lifecycle", "fields", "doctor"),
+            *("groups", "drops", "lifecycle", "paths", "fields", "doctor"),
         )
     }
     told = set(re.findall(r"^\| `(\w+)` \|", (REFERENCE / "json.md").read_text(), re.M))

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -131,6 +133,8 @@ def test_nothing_matches_a_filter_that_nothing_can_match() -> None:
         (Question(states="open"), "no states are called 'open'; there are connected, listening, all"),  # type: ignore[arg-type]
         (Question("rtt >"), "a value must follow"),
         (Question(also=("rtt >",)), "a value must follow"),
+        (Question("direction = tx"), "direction is not known of flows; 'fleutan fields' lists what is"),
+        (Question(demanded=frozenset({"reason"})), "reason is not known of flows"),
     ],
 )
 def test_wrong_questions(question: Question, said: str) -> None:
@@ -211,6 +215,18 @@ def test_two_captures_give_rates_over_the_steady_time_between_them() -> None:
     assert table.reading.notes == ()
     assert counts(table, "change") == {None: len(table)}
     assert {rate for rate in table["tx_rate"].tolist() if rate is not None} == {0}
+
+
+def test_a_process_that_ends_before_the_answer_keeps_its_name() -> None:
+    inode = answer(Question("proto = udp", fields=("inode",), states="all"))["inode"].max()
+    asked = Asked(Question(fields=("comm", "change"), states="all"))
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as held:
+        before = capture("tcp", "udp", holders=Holders([held.pid], [int(inode)], 0))
+        table = asked.look(before)
+        assert asked.look(before) is table
+        held.communicate()
+    found = asked.answer(capture("tcp", seconds=1, holders=Holders([], [], 0)), before)
+    assert [name for name in found["comm"].tolist() if name] == [name for name in table["comm"].tolist() if name] != []
 
 
 def test_without_time_in_between_there_are_no_rates_and_a_note_says_so() -> None:

@@ -62,6 +62,7 @@ FIELDS: tuple[Field, ...] = (
     Field("dport", "key", "int", "", "remote port", _DIAG),
     Field("service", "label", "int", "", "the port served: the local one where a socket waits for others at that address, else the remote one", "computed"),
     Field("dev", "label", "text", "", "interface that the flow leaves by (or is bound to)", "sk_dst_cache, sk_bound_dev_if", ("device", "interface")),
+    Field("path", "label", "text", "", "path that the flow takes: p0, p1 ...", "table flows of fleutan paths: traced"),
     Field("netns", "key", "text", "", "network namespace: its name in /run/netns, 'host' for that of process 1, else its inode", "/proc/PID/ns/net"),
     Field("netns_inode", "key", "int", "", "inode of the network namespace", "/proc/PID/ns/net"),
     Field("cookie", "key", "int", "", "socket cookie: unique on this host until it restarts", "sk_cookie"),

@@ -93,6 +93,23 @@ def test_a_flow_that_stands_in_a_cell_too_is_one_row() -> None:
     assert found[1]["last_ns"] == 50 + 4 * 1_000_000_000 // ticks_per_second()
 
 
+def test_keys_with_the_same_number_are_told_apart() -> None:
+    """What is made of all of a key is the same where its parts differ in the right way."""
+    odd = 0x9E37_79B9_7F4A_7C15
+    one, two, three = (
+        struct.pack("=8Q", (5 + odd * times) % 2**64, 50 - times, *struct.unpack("=16x6Q", key())) for times in range(3)
+    )
+    found = parse(reading({one: counts(1), two: counts(2)}, {two: counts(3), three: counts(4), one: counts(5)}))
+    assert sorted(row["packets"] for row in rows(found)) == [4, 5, 6]
+
+
+def test_only_the_namespaces_that_are_meant_are_there_and_what_has_none() -> None:
+    mine, theirs, nobodys = (key(netns=inode) for inode in (7, 8, 0))
+    both = reading({mine: counts(1), theirs: counts(2)}, {theirs: counts(3), nobodys: counts(4)})
+    assert sorted(row["netns"] for row in rows(parse(both, [7]))) == [0, 7]
+    assert parse(both).rows == 3
+
+
 def test_rows_that_counted_nothing_are_left_out() -> None:
     assert parse(reading({key(kind=OVERFLOW): counts(0)})).rows == 0
     assert parse(reading({})).rows == 0

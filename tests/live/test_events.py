@@ -6,7 +6,10 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,6 +98,18 @@ def test_what_is_meant(question: Question, packets: list[int]) -> None:
         mine.bind(("127.0.0.1", 0))
         rows = (row(DROP, 1), row(RETRANSMIT, 2, proto=6), row(DROP, 4, sport=mine.getsockname()[1]))
         assert [found["packets"] for found in told(question, *rows)] == packets
+
+
+def test_a_process_that_ends_meanwhile_keeps_its_name() -> None:
+    code = "import socket; u = socket.socket(type=2); u.bind(('127.0.0.1', 0)); print(u.getsockname()[1]); input()"
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as sender:
+        assert sender.stdout
+        counted = Counted([row(DROP, 1, sport=int(sender.stdout.readline()))])
+        with Reader(source="netlink") as reader, Events(Question(), reader, drops_by(counted)) as asked:
+            sender.communicate("\n")
+            (found,) = asked.read().rows()
+    assert (found["pid"], found["comm"]) == (sender.pid, Path(sys.executable).name[:15])
 
 
 @pytest.mark.parametrize("question", [Question("rtt > 5ms"), Question(fields=("cwnd",)), Question("retrans > 0")])

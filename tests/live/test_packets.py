@@ -6,12 +6,14 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from tests.sources.test_lifecycle import ESTABLISHED, LAST_ACK, NETNS, NOTHING_LOST, end, lives, record
 from tests.sources.test_traffic import PLACES, RECEIVED, THEM, US, counted
+from tests.sources.test_users import noticed, used
 from tests.test_live import capture
 
 from fleutan.analysis.rates import Interval
@@ -22,6 +24,7 @@ from fleutan.linux.lifecycle import BY_CONNECT, Lost
 from fleutan.linux.namespaces import Namespace
 from fleutan.linux.proc import Holders
 from fleutan.linux.traffic import RX
+from fleutan.linux.users import Noticed
 from fleutan.live import Asked, Question
 from fleutan.live.packets import Packets, compare
 from fleutan.sources import flows
@@ -41,11 +44,15 @@ BEFORE, AFTER = (capture("tcp", "udp", seconds=seconds, holders=HELD) for second
 
 
 def seen(
-    *packets: Mapping[str, Any], ends: tuple[bytes, ...] = (), lost: Lost = NOTHING_LOST, missed: int = 0
+    *packets: Mapping[str, Any],
+    ends: tuple[bytes, ...] = (),
+    lost: Lost = NOTHING_LOST,
+    missed: int = 0,
+    users: Noticed | None = None,
 ) -> Counted:
-    """A reading with packets of 1, 2, 3 ..., and what ended."""
+    """A reading with packets of 1, 2, 3 ..., what ended, and who used sockets."""
     rows = [{"netns": NETNS, **row} for row in packets]
-    return Counted(counted(*rows, missed=missed), lives(*ends, lost=lost), AROUND)
+    return Counted(counted(*rows, missed=missed), lives(*ends, lost=lost), AROUND, users)
 
 
 def compared(
@@ -98,6 +105,29 @@ def test_a_connection_that_ended_without_a_call_is_of_who_held_it_before() -> No
     assert packets.table.column("pids").objects() == [(os.getpid(),)]
 
 
+#: A question and its answer by a socket that neither reading has.
+ASKED: Row = {"proto": 17, "cookie": 7, "sport": 1024, "dport": 53}
+ANSWERED: Row = {**RECEIVED, "proto": 17}
+
+
+def test_a_socket_that_neither_reading_has_is_of_who_used_it_also_after_its_end() -> None:
+    gone, alive = used(7, pid=1 << 22, comm=b"dig"), used(8, pid=os.getpid())
+    other = {**ASKED, "cookie": 8, "sport": 1025}
+    interval, packets = compared(seen(ASKED, ANSWERED, other, users=noticed(gone, alive)))
+    found = moving(interval.flows, "sport", "pids", "comm", "tx_packets", "rx_packets")
+    comm = Path("/proc/self/comm").read_text().strip()
+    assert sorted(found) == [(1024, (1 << 22,), "dig", 1, 2), (1025, (os.getpid(),), comm, 3, 0)]
+    assert packets.table.column("owner_by").objects() == ["holder"] * 3
+    without, _ = compared(seen(ASKED, ANSWERED, other))
+    assert moving(without.flows, "pids", "comm") == [(None, None)] * 2
+
+
+def test_a_socket_that_a_reading_has_is_of_who_holds_it_whoever_used_it() -> None:
+    interval, packets = compared(seen(MINE, users=noticed(used(MINE["cookie"], pid=1))))
+    assert moving(interval.flows, "pids") == [((os.getpid(),),)]
+    assert packets.table.column("pids").objects() == [(os.getpid(),)]
+
+
 def test_a_connection_that_is_still_open_is_no_end() -> None:
     interval, _ = compared(seen(ends=(record(old=ESTABLISHED, begun=1),)))
     assert len(interval.flows) == len(flows.table(AFTER, ()))
@@ -145,6 +175,10 @@ def test_the_answer_says_what_was_read_and_what_is_lacking() -> None:
     new, missed, lost = reading.notes
     assert (new, missed.split()[0]) == ("new", "4")
     assert "3 ends" in lost
+    with_users, _ = compared(seen(users=noticed(pushed_out=5)))
+    assert with_users.flows.reading.source == f"{reading.source}, sock_send_length, sock_recv_length"
+    (pushed_out,) = with_users.flows.reading.notes
+    assert "5 sockets" in pushed_out
     assert (reading.host, reading.interval_ns) == ("mine", 2 * 10**9)
 
 

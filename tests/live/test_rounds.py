@@ -4,20 +4,22 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
 from tests.bpf import agrees, needs_bpf
 from tests.live.test_packets import AFTER, MINE, seen
-from tests.sources.test_capture import Clock, linux
+from tests.sources.test_capture import Clock, Programs, linux
 
 from fleutan.errors import FleutanError, NotSupported
+from fleutan.linux.namespaces import Namespace
 from fleutan.linux.sockdiag import Dump
 from fleutan.live import Asked, Question, ask
 from fleutan.live.rounds import Rounds
-from fleutan.sources.capture import TCP, Capture, Reader
+from fleutan.sources.capture import TCP, WORTH_BPF, Capture, Choice, Reader
 from fleutan.sources.counting import Counted, Meters
 from fleutan.table import Table
 
@@ -61,10 +63,11 @@ class Host(Clock):
         if self._refused:
             raise NotSupported("BPF", self._refused)
 
-    def reader(self) -> Reader:
+    def reader(self, source: Choice = "auto") -> Reader:
         space = RECORDED.namespace
         given: dict[str, Any] = {"dump": self.dump, "current": lambda: space, "steady_ns": self.steady_ns}
-        return Reader(kernel=linux(**given, sleep=self.slept_for))
+        given["load"] = lambda: Programs(b"", b"", b"")
+        return Reader(source=source, kernel=linux(**given, sleep=self.slept_for))
 
     def slept_for(self, seconds: float) -> None:
         self.say(f"waiting for {seconds}")
@@ -90,7 +93,8 @@ class Kept(Meters):
     def wait(self, seconds: float) -> None:
         self._host.wait(seconds)
 
-    def read(self) -> Counted:
+    def read(self, spaces: Iterable[Namespace] | None = None) -> Counted:
+        assert spaces == [RECORDED.namespace]
         return self._host.next()
 
 
@@ -138,6 +142,18 @@ def test_counting_begins_before_the_first_reading_and_ends_when_it_is_left() -> 
     assert host.said[-1] == "unload"
 
 
+def test_the_first_reading_is_looked_at_while_its_processes_are_there() -> None:
+    host = Host(seen(), seen())
+
+    class Watched(Asked):
+        def look(self, capture: Capture) -> Table:
+            host.say("look")
+            return super().look(capture)
+
+    with Rounds(Watched(MOVED), host.reader(), meters=host.meters):
+        assert host.said == ["load", "sockets", "counts", "look"]
+
+
 def test_a_reading_from_before_the_programs_were_loaded_is_old() -> None:
     host = Host(seen(), seen())
     first = replace(AFTER, steady_ns=host.now)
@@ -150,6 +166,31 @@ def test_the_first_reading_fails_and_nothing_stays() -> None:
     with pytest.raises(FleutanError, match="does not answer"), host.rounds(MOVED):
         pytest.fail("it began")
     assert host.said == ["load", "sockets", "unload"]
+
+
+@pytest.mark.parametrize(
+    ("source", "demanded", "readings", "way"),
+    [
+        ("auto", "", 2, "netlink"),
+        ("auto", "", WORTH_BPF, "bpf"),
+        ("auto", "", inf, "bpf"),
+        ("netlink", "", inf, "netlink"),
+        ("auto", "dctcp_alpha", inf, "netlink"),
+    ],
+)
+def test_who_counts_for_long_reads_through_bpf_too(source: Choice, demanded: str, readings: float, way: str) -> None:
+    host = Host(seen())
+    reader = host.reader(source)
+    asked = Asked(replace(MOVED, demanded=frozenset({demanded} - {""})))
+    with Rounds(asked, reader, meters=host.meters, readings=readings):
+        assert reader.way == way
+
+
+def test_who_may_not_count_does_not_try_to_read_through_bpf() -> None:
+    host = Host(refused="no")
+    reader = host.reader()
+    with Rounds(Asked(MOVED), reader, meters=host.meters, readings=inf):
+        assert reader.way == "netlink"
 
 
 # -- not counted

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.bpf import agrees, needs_bpf
+from tests.linux.test_users import needs_tracepoints
 from tests.namespaces.conftest import PLAIN, Host, World, until
 
 Row = dict[str, Any]
@@ -156,3 +157,37 @@ def test_a_connection_inside_the_interval_and_a_datagram_without_one(hosts: tupl
         assert (datagrams["tx_bytes"], datagrams["tx_packets"]) == (5 * (100 + 42), 5)
 
     agrees(look)
+
+
+#: Questions from sockets that each live for a moment, with the answers of the one at the other end.
+_QUESTIONS = """
+import socket
+for _ in range(100):
+    with socket.socket(type=socket.SOCK_DGRAM) as one:
+        one.sendto(b'x' * 30, ('192.0.2.2', 7003))
+        one.recv(100)
+"""
+
+
+@needs_tracepoints
+def test_sockets_that_live_for_a_moment_are_of_who_used_them(hosts: tuple[Host, Host]) -> None:
+    one, two = hosts
+    there = two.actor()
+    there.do("import socket; a = socket.socket(type=socket.SOCK_DGRAM); a.bind(('192.0.2.2', 7003))")
+    there.do("def answer():\n while True: a.sendto(b'y' * 60, a.recvfrom(100)[1])")
+    there.do("beside(answer)")
+
+    def look(ends: bool) -> None:
+        here = one.actor()
+        comm = here.ask("open('/proc/self/comm').read().strip()")
+        asked = Asked(one, "--vol", "-i", "2")
+        here.do(_QUESTIONS)
+        if ends:
+            here.end()
+        flows = [row for row in asked.answer()["flows"] if row["dport"] == 7003]
+        assert sum(row["tx_packets"] for row in flows) == 100
+        assert {(row["pid"], row["comm"]) for row in flows} == {(here.pid, comm)}
+        assert sum(row["rx_bytes"] for row in flows) == 100 * (60 + 42)
+
+    agrees(lambda: look(ends=False))
+    agrees(lambda: look(ends=True))

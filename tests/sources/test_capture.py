@@ -334,6 +334,23 @@ def test_the_question_may_ask_for_the_other_way_unless_one_is_forced() -> None:
         assert reader.way == "bpf"
 
 
+def test_many_readings_are_worth_loading_programs_on_a_small_host_too() -> None:
+    host = linux(open_files=lambda: WORTH_BPF // 10)
+    with Reader(kernel=host) as reader:
+        assert not reader.expect(9)
+        assert reader.take().source.startswith("sock_diag")
+        assert reader.expect(10)
+        assert reader.take().source.startswith("iter/tcp")
+        assert not reader.expect(10)
+    with Reader(source="netlink", kernel=host) as reader:
+        assert not reader.expect(float("inf"))
+
+
+def test_a_capture_says_which_namespaces_were_meant() -> None:
+    assert taken("blue").meant() == [BLUE]
+    assert taken("all").meant() is None
+
+
 class Clock:
     """A clock that only sleeping moves."""
 

@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 from tests.bpf import agrees, needs_bpf
+from tests.linux.test_users import datagram, needs_tracepoints, without
 from tests.namespaces.conftest import PLAIN, World
 
-from fleutan.linux import capabilities
-from fleutan.sources import lifecycle, traffic
+from fleutan.linux import capabilities, namespaces
+from fleutan.linux.users import Noticing
+from fleutan.sources import lifecycle, traffic, users
 from fleutan.sources.counting import Counted, Meters
 from fleutan.table import Table
 
@@ -92,6 +94,45 @@ def test_a_connection_that_came_and_went_while_it_waits_is_seen_with_its_packets
     agrees(look)
 
 
+@needs_tracepoints
+def test_sockets_that_came_and_went_are_told_with_who_used_them() -> None:
+    def look() -> None:
+        with Meters() as meters:
+            cookies = {datagram() for _ in range(PACKETS)}
+            counted = meters.read()
+        assert counted.users
+        pids = {row["cookie"]: row["pids"] for row in users.table(counted.users).rows()}
+        assert {pids.get(cookie) for cookie in cookies} == {(os.getpid(),)}
+        sent = {row["cookie"] for row in packets(counted).rows() if row["direction"] == "tx"}
+        assert cookies <= sent
+
+    agrees(look)
+
+
+@needs_bpf
+def test_without_the_tracepoints_the_rest_is_counted(tmp_path: Path) -> None:
+    absent = without("sock_send_length", tmp_path)
+
+    def look() -> None:
+        with Meters(costs=True, noticing=lambda: Noticing(path=absent)) as meters:
+            cookie = datagram()
+            counted = meters.read()
+            assert meters.cost()
+        assert counted.users is None
+        assert cookie in packets(counted).column("cookie").objects()
+
+    agrees(look)
+
+
+@needs_tracepoints
+def test_the_cost_is_of_all_programs() -> None:
+    with Meters(costs=True) as meters:
+        datagram()
+        assert meters.cost()
+    with Meters() as meters:
+        assert meters.cost() is None
+
+
 @needs_bpf
 def test_waiting_takes_as_long_as_it_is_told_to() -> None:
     with Meters() as meters:
@@ -122,6 +163,14 @@ def test_a_namespace_that_is_gone_at_the_end_has_its_name_in_the_reading() -> No
     assert came.places[inode].name == went.places[inode].name == name
     assert inode not in later.places
     assert "lo" in later.places[HERE].devices.values()
+
+
+@needs_bpf
+def test_places_are_of_the_namespaces_that_are_named() -> None:
+    with Meters() as meters:
+        meters.read([])
+        assert [*meters.read([namespaces.current()]).places] == [HERE]
+        assert meters.read([]).places[HERE].devices
 
 
 _REFUSED = """

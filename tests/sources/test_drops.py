@@ -215,6 +215,14 @@ def test_owners_are_related() -> None:
     assert "comm" not in found
 
 
+def test_a_kernel_that_tells_no_addresses_is_said() -> None:
+    hidden = AROUND._replace(functions=lambda _: {})
+    found = table(counts((key(), count())), around=hidden)
+    assert found["function"].tolist() == [None]
+    (note,) = found.reading.notes
+    assert note == "the functions are not known: /proc/kallsyms tells no addresses; it takes root, or CAP_SYSLOG"
+
+
 # -- what found no room
 
 

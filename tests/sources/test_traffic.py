@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fleutan.column import Column, text_column
-from fleutan.linux import capabilities
+from fleutan.linux import capabilities, namespaces
 from fleutan.linux.proc import Process
 from fleutan.linux.traffic import IP, NO_QUEUE, NOT_IP, OVERFLOW, RX, TX, UNREADABLE, Counts
 from fleutan.sources import traffic
@@ -261,6 +261,17 @@ def test_only_the_owner_fields_that_are_asked_for_are_there() -> None:
     assert "exe" not in found.columns
 
 
+def test_what_other_namespaces_do_can_be_left_out_with_what_is_said_of_it() -> None:
+    other = {"netns": GONE, "kind": OVERFLOW}
+    rows = ({"cookie": 9}, {"netns": GONE}, other, {"netns": 0, "kind": OVERFLOW}, RECEIVED)
+    found = made(*rows, inside=[HERE])
+    assert found.column("netns_inode").objects() == [HERE, HERE]
+    assert found.column("cookie").objects() == [9, 9]
+    assert found.reading.notes == ("4 packets of flows that found no row are counted by device only (proto 'other')",)
+    assert len(made(*rows)) == 5
+    assert len(made(*rows, inside=[])) == 0
+
+
 def test_the_own_flows_of_a_process_can_be_left_out() -> None:
     known = flows({"cookie": 9, "pids": (7,)}, {"cookie": 8, "sport": 2, "pids": (7, 8)})
     rows = ({"cookie": 9}, {"cookie": 8, "sport": 2}, {"sport": 3})
@@ -302,3 +313,6 @@ def test_this_namespace_is_a_place() -> None:
     assert "lo" in place.devices.values()
     assert packed("127.0.0.1") in place.addresses
     assert traffic.HOST.places is read_places
+    here = namespaces.current()
+    assert [*read_places([here])] == [here.inode]
+    assert read_places([namespaces.Namespace(here.inode + 1, "gone", "/nowhere")]) == {}

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fleutan.analysis.alike import mixed
 from fleutan.analysis.figures import DELTAS, float_column, int_column, is_word
 from fleutan.analysis.stack import stacked
 from fleutan.column import Column
@@ -98,7 +99,7 @@ def compare(before: Table, after: Table, ended: Table | None = None) -> Interval
     if ended is not None and len(ended):
         after = stacked(after, ended.take(~np.isin(_keys(ended), _keys(after))))
     match, gone = _match(before, after)
-    every = stacked(after, before.take(np.flatnonzero(gone)))
+    every = stacked(after, before.take(np.flatnonzero(gone))) if gone.any() else after
     interval_ns = after.reading.at_ns - before.reading.at_ns
     notes = after.reading.notes if interval_ns > 0 else (*after.reading.notes, _BACKWARDS)
     every = replace(every, reading=replace(after.reading, interval_ns=max(interval_ns, 0), notes=notes))
@@ -173,13 +174,13 @@ def _match(before: Table, after: Table) -> tuple[Ints, NDArray[np.bool_]]:
 def _keys(table: Table) -> Ints:
     """What tells flows apart, as 64 well mixed bits: two of 100,000 flows agree once in 10**9 readings."""
     cookies, known = _parts(table, "cookie")[0], _cookie_known(table)
-    keys = _mixed(_mixed(_parts(table, "netns_inode")[0]) ^ cookies)
+    keys = mixed(mixed(_parts(table, "netns_inode")[0]) ^ cookies)
     if not known.all():
         others = table.take(~known)
-        mixed = np.zeros(len(others), np.uint64)
+        bits = np.zeros(len(others), np.uint64)
         for part in (part for name in _TUPLE for part in _parts(others, name)):
-            mixed = _mixed(mixed ^ part)
-        keys[~known] = mixed
+            bits = mixed(bits ^ part)
+        keys[~known] = bits
     return keys.view(np.int64)
 
 
@@ -199,13 +200,6 @@ def _parts(table: Table, name: str) -> list[Bits]:
         return [np.array([*words, 0], np.uint64)[values]]
     halves = values.T if values.ndim == 2 else [values]
     return [np.where(column.mask(), half, 0).astype(np.int64).view(np.uint64) for half in halves]
-
-
-def _mixed(values: Bits) -> Bits:
-    """Every bit of the input moves about half of the output's (the finaliser of SplitMix64, Steele et al. 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
 
 
 def _repeated(keys: Ints) -> Ints:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fleutan.analysis.alike import paired, shared
 from fleutan.analysis.figures import is_word, numbers
 from fleutan.analysis.stack import stacked
 from fleutan.analysis.totals import places, totals
@@ -51,11 +52,12 @@ def join(flows: Table, deltas: Table, traffic: Table) -> Joined:
     that of their socket.  What a socket without a peer exchanges with each peer is a flow.
     """
     rows = _flow_of(flows, traffic)
-    left = traffic.take(rows < 0)
-    rows[rows < 0] = len(flows) + places(left, FLOW)
-    said = {name: column for name, column in left.columns.items() if name not in _OF_PACKETS}
-    new = totals(replace(left, columns=said), FLOW, ())
-    flows, deltas = stacked(flows, new), stacked(deltas, new)
+    if (rows < 0).any():
+        left = traffic.take(rows < 0)
+        rows[rows < 0] = len(flows) + places(left, FLOW)
+        said = {name: column for name, column in left.columns.items() if name not in _OF_PACKETS}
+        new = totals(replace(left, columns=said), FLOW, ())
+        flows, deltas = stacked(flows, new), stacked(deltas, new)
     sums = _sums(traffic, rows, len(flows))
     return Joined(flows.with_columns(sums), deltas.with_columns(sums), rows)
 
@@ -76,9 +78,10 @@ def _sums(traffic: Table, rows: Ints, flows: int) -> dict[str, Column]:
     once = ~traffic.columns["counted_above"].values
     found = {}
     for direction in DIRECTIONS:
-        meant = is_word(traffic, "direction", direction) & once
+        meant = np.flatnonzero(is_word(traffic, "direction", direction) & once)
+        of = rows[meant]
         for counter in COUNTERS:
-            sums = np.bincount(rows[meant], numbers(traffic, counter)[meant], flows)
+            sums = np.bincount(of, numbers(traffic, counter)[meant], flows)
             found[f"{direction}_{counter}"] = Column(sums.astype(np.int64))
     return {name: found[name] for name in FIELDS}
 
@@ -100,9 +103,10 @@ def _flow_of(flows: Table, traffic: Table) -> Ints:
 def _first_like(flows: Table, among: Ints, traffic: Table, names: Sequence[str]) -> Ints:
     """For each row of traffic the first of those flows with the same values, −1 for none."""
     hint = "cookie" if "cookie" in names else "sport"  # the rest is compared where this one is found at all
-    among = among[np.isin(flows.columns[hint].values[among], traffic.columns[hint].values)]
-    ours, theirs = (replace(table, related={}) for table in (flows.select(names).take(among), traffic))
-    groups = places(stacked(ours, theirs), names)
-    first = np.full(int(groups.max(initial=-1)) + 1, -1, np.int64)
-    first[groups[: len(among)][::-1]] = among[::-1]
-    return first[groups[len(among) :]]
+    if len(among) > len(traffic):
+        among = among[np.isin(flows.columns[hint].values[among], traffic.columns[hint].values)]
+    ours = {name: flows.columns[name].take(among) for name in names}
+    theirs, groups = shared(*paired(traffic.columns, ours, names))
+    first = np.full(max(theirs.max(initial=-1), groups.max(initial=-1)) + 1, -1, np.int64)
+    first[groups[::-1]] = among[::-1]
+    return first[theirs]

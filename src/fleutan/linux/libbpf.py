@@ -223,6 +223,9 @@ class BpfObject:
     def _not_supported(self, failure: _Failure, explain: Callable[[], str]) -> NotSupported:
         if failure.number == errno.EPERM:
             return NotSupported("BPF", *refusal(capabilities.missing(CAPABILITIES)))
+        if failure.number == errno.ENOMEM:
+            remedy = "raise the memory limit of its control group, or free some"
+            return NotSupported("BPF", f"{self._name}: there is no memory for its maps", remedy)
         return NotSupported("BPF", f"{self._name}: {explain() or failure}")
 
     def _decisive_line(self) -> str:

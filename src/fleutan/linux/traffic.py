@@ -23,6 +23,8 @@ from fleutan.linux.libbpf import BpfObject, Runs
 from fleutan.linux.maps import Map, possible_cpus
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -221,7 +223,7 @@ def _keys_of_the_rest(cpus: int) -> bytes:
     )
 
 
-def parse(counts: Counts) -> Records:
+def parse(counts: Counts, inside: Collection[int] | None = None) -> Records:
     """The rows of a reading, one per flow, direction, device, queue and CPU.
 
     ``src`` and ``dst`` are the packet's own, as ``(n, 4)`` uint32 in network order (IPv4 as
@@ -231,7 +233,8 @@ def parse(counts: Counts) -> Records:
     ethertype says) or OVERFLOW: the sum of what found no row of its own, with the device where it
     is known.  ``bytes`` are as the kernel counts a packet, with link-layer header; ``wire_bytes``
     have the headers of each of its ``segments`` and its VLAN tag.  ``first_ns`` and ``last_ns``
-    are CLOCK_MONOTONIC to the tick.  Raises FleutanError where the bytes are not whole records.
+    are CLOCK_MONOTONIC to the tick.  With ``inside`` there are only rows of these network
+    namespaces (by inode), and of none.  Raises FleutanError where the bytes are not whole records.
     """
     import numpy as np
 
@@ -240,7 +243,7 @@ def parse(counts: Counts) -> Records:
     key, value = (
         np.dtype([(name, kind) for kind, part in layout for name in part.split()]) for layout in (KEY, COUNTS)
     )
-    keys, values = _rows(counts, np.dtype([("key", key), ("counts", value), ("padding", "V16")]))
+    keys, values = _rows(counts, np.dtype([("key", key), ("counts", value), ("padding", "V16")]), inside)
     columns = {name: np.ascontiguousarray(keys[name]) for name in ("src", "dst")}
     for table in (keys, values):
         names = [name for name in table.dtype.names or () if name not in ("src", "dst", "padding")]
@@ -261,7 +264,9 @@ def parse(counts: Counts) -> Records:
 _ICMP = (1, 58)
 
 
-def _rows(counts: Counts, cell: np.dtype[np.void]) -> tuple[NDArray[np.void], NDArray[np.void]]:
+def _rows(
+    counts: Counts, cell: np.dtype[np.void], inside: Collection[int] | None
+) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """Keys and counts of all that counted something, each key once."""
     import numpy as np
 
@@ -272,8 +277,8 @@ def _rows(counts: Counts, cell: np.dtype[np.void]) -> tuple[NDArray[np.void], ND
     if len(keys) != len(values):
         raise FleutanError(f"traffic: {len(keys)} keys, but {len(values)} counts")
     cells = np.frombuffer(counts.cells, cell)
-    cells = cells[cells["counts"]["packets"] > 0]
-    seen = values["packets"] > 0
+    cells = cells[_seen(cells["key"], cells["counts"], inside)]
+    seen = _seen(keys, values, inside)
     keys, values = keys[seen], values[seen]
     where = _places(cells["key"].tobytes(), keys)
     inside = where >= 0
@@ -282,20 +287,33 @@ def _rows(counts: Counts, cell: np.dtype[np.void]) -> tuple[NDArray[np.void], ND
     return np.concatenate([keys, rest["key"]]), np.concatenate([values, rest["counts"]])
 
 
+def _seen(keys: NDArray[np.void], values: NDArray[np.void], inside: Collection[int] | None) -> NDArray[np.bool_]:
+    """Which counted something, of these namespaces or of none."""
+    import numpy as np
+
+    counted: NDArray[np.bool_] = values["packets"] > 0
+    return counted if inside is None else counted & np.isin(keys["netns"], [0, *inside])
+
+
 def _places(cells: bytes, keys: NDArray[np.void]) -> NDArray[np.int64]:
     """For each key of ``cells`` its place among ``keys``, −1 where it is not there.
 
-    Cells are few, so they are looked for by name among those keys that have a number in common
-    with one of them.
+    They are looked for by a number that is made of all of a key, and then compared.
     """
     import numpy as np
 
     number_of = 0x9E37_79B9_7F4A_7C15 ** np.arange(1, 9, dtype=np.uint64)
     ours, theirs = (np.frombuffer(data, np.uint64).reshape(-1, 8) for data in (cells, keys.tobytes()))
-    alike = np.flatnonzero(np.isin((theirs * number_of).sum(1), (ours * number_of).sum(1)))
-    by_key = {keys[row].tobytes(): row for row in alike.tolist()}
-    named = (cells[at : at + _KEY_SIZE] for at in range(0, len(cells), _KEY_SIZE))
-    return np.array([by_key.get(name, -1) for name in named], np.int64)
+    if not len(theirs):
+        return np.full(len(ours), -1, np.int64)
+    wanted, numbers = ours @ number_of, theirs @ number_of
+    order = np.argsort(numbers)
+    found = order[np.searchsorted(numbers[order], wanted).clip(max=len(order) - 1)]
+    same = (theirs[found] == ours).all(axis=1)
+    for cell in np.flatnonzero(~same & (numbers[found] == wanted)).tolist():  # another key has its number
+        rows = np.flatnonzero((theirs == ours[cell]).all(axis=1))
+        same[cell], found[cell] = len(rows) > 0, rows.max(initial=0)
+    return np.where(same, found, -1)
 
 
 def _add(values: NDArray[np.void], rows: NDArray[np.int64], later: NDArray[np.void]) -> None:

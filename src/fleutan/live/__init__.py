@@ -73,6 +73,8 @@ class Asked:
             check(question.thresholds)
         self._predicate = predicate_of(question)
         asked = self._predicate.fields | self._predicate.owner_fields if self._predicate else frozenset()
+        for name in sorted(asked | question.demanded):
+            _require_of_flows(name)
         self._named = frozenset(require(name).name for name in question.fields) | asked
         self._steps = _steps(self._named)
         #: Whether packets have to be counted for the answer.
@@ -83,6 +85,7 @@ class Asked:
         owners = ("pids", "comm", "cgroup") if self.counts else ()  # of processes that end before all is read
         self._wanted = tuple(dict.fromkeys((*read, *needed, *_rated(self._named), *owners)))
         self.answer_by = _answer_by(question.demanded | asked)
+        self._looks: tuple[tuple[Capture, Table], ...] = ()
 
     def require_interval(self) -> None:
         """Raises UsageError where one reading cannot decide the filter."""
@@ -100,14 +103,14 @@ class Asked:
         Raises UsageError where the filter needs the earlier capture, FilterError where only the
         database finds that it cannot be evaluated.
         """
-        table = deltas = self._table(capture)
+        table = deltas = self.look(capture)
         packets: Packets | None = None
         if before is None:
             self.require_interval()
         else:
             from fleutan.analysis import rates
 
-            earlier = _retimed(self._table(before), before, capture)
+            earlier = _retimed(self.look(before), before, capture)
             if counted is None:
                 interval = rates.compare(earlier, table)
             else:
@@ -127,9 +130,7 @@ class Asked:
             told_of = told_of if self._predicate.owner_fields else rows
         note = flows.ownerless(table, told_of, capture.unreadable)
         if not rows.all():
-            alike = deltas is table
-            table = table.take(rows)
-            deltas = table if alike else deltas.take(rows)
+            table, deltas = _taken(table, deltas, rows)
         if note:
             table = replace(table, reading=replace(table.reading, notes=(*table.reading.notes, note)))
         table = self._with_steps(table, deltas, self._named.difference(table.columns))
@@ -137,8 +138,17 @@ class Asked:
             return table
         return replace(table, related={**table.related, "traffic": packets.of(rows).told(table)})
 
-    def _table(self, capture: Capture) -> Table:
-        return flows.table(capture, self._wanted, host_name())
+    def look(self, capture: Capture) -> Table:
+        """The flows of a capture as they were read; kept, of the last two captures, for the answer.
+
+        What processes are is asked here and not of the capture: soon after it they are still there.
+        """
+        for seen, table in self._looks:
+            if seen is capture:
+                return table
+        table = flows.table(capture, self._wanted, host_name())
+        self._looks = (*self._looks[-1:], (capture, table))
+        return table
 
     def _with_steps(self, table: Table, counted: Table, named: frozenset[str]) -> Table:
         """The table with the computed fields among those named."""
@@ -160,6 +170,18 @@ class Asked:
         elif question.states == "connected" and not (self._predicate and "state" in self._predicate.fields):
             kept &= is_word(table, "state", *CONNECTED) | _moved(table)
         return kept
+
+
+def _taken(table: Table, deltas: Table, rows: NDArray[np.bool_]) -> tuple[Table, Table]:
+    """These rows of both; the columns that they share are taken once."""
+    numbers = np.flatnonzero(rows)  # by numbers a column is taken in half the time
+    columns = {id(column): column for one in (table, deltas) for column in one.columns.values()}
+    found = {name: column.take(numbers) for name, column in columns.items()}
+    taken, differences = (
+        replace(one, columns={name: found[id(column)] for name, column in one.columns.items()})
+        for one in (table, deltas)
+    )
+    return taken, taken if deltas is table else differences
 
 
 def _uncounted(rows: int) -> dict[str, Column]:
@@ -186,6 +208,12 @@ def predicate_of(question: Question) -> Predicate | None:
     from fleutan.query.predicate import compile as compiled
 
     return compiled(filters.all_of(map(filters.parse, texts)))
+
+
+def _require_of_flows(name: str) -> None:
+    """Raises UsageError for a field of other tables, which no flow could have."""
+    if not BY_NAME[name].of_flows:
+        raise UsageError(f"{name} is not known of flows; 'fleutan fields' lists what is")
 
 
 def _steps(named: frozenset[str]) -> list[Step]:

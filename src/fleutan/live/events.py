@@ -71,7 +71,7 @@ class Events:
 
     def __enter__(self) -> Events:
         self._counting = self._held.enter_context(self._kind.counting())
-        self._before = self._reader.take()
+        self._before = _owners(self._reader.take())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -85,9 +85,8 @@ class Events:
     def read(self) -> Table:
         """What happened since the last reading, as the question means it."""
         counts, after = self._counting.read(), self._reader.take()
-        known = [flows.table(capture, _REMEMBERED) for capture in (after, self._before)]
-        self._before = after
-        table = self._kind.table(counts, flows=known, host=host_name())
+        before, self._before = self._before, _owners(after)
+        table = self._kind.table(counts, flows=(self._before, before), host=host_name())
         rows = self._scope(table, after)
         if self._predicate is not None:
             from fleutan.query.selection import matching
@@ -109,6 +108,11 @@ class Events:
         if self._question.family:
             kept &= is_word(table, "family", self._question.family)
         return kept
+
+
+def _owners(capture: Capture) -> Table:
+    """Whose the sockets are, with the names of processes while they are there."""
+    return flows.table(capture, _REMEMBERED)
 
 
 def require(name: str, kind: Kind) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two readings compared with what was counted between them: packets, and connections that ended."""
+"""Two readings compared with what was counted between them: packets, connections that ended, who used sockets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fleutan.analysis import rates
 from fleutan.analysis.rates import Interval
 from fleutan.analysis.traffic import join
-from fleutan.sources import lifecycle, traffic
+from fleutan.sources import lifecycle, traffic, users
 from fleutan.sources.capture import Capture
 from fleutan.sources.counting import Counted
 from fleutan.sources.owners import SOCKET_FIELDS
@@ -28,7 +28,9 @@ class Packets(NamedTuple):
 
     def of(self, rows: NDArray[np.bool_]) -> Packets:
         """Those of some flows, by a mask over all flows; the flows are counted anew."""
-        kept = rows[self.flows]
+        if rows.all():
+            return self
+        kept = np.flatnonzero(rows[self.flows])
         return Packets(self.table.take(kept), (np.cumsum(rows) - 1)[self.flows[kept]])
 
     def told(self, flows: Table) -> Table:
@@ -47,25 +49,22 @@ def compare(
     """
     owners = ("owner", "comm", "cgroup", *(name for name in wanted if name in SOCKET_FIELDS))
     host = later.reading.host
-    lives = lifecycle.table(counted.lives, owners, (later, earlier), host)
+    of_lives = lifecycle.HOST._replace(spaces=lambda: {inode: place.name for inode, place in counted.places.items()})
+    lives = lifecycle.table(counted.lives, owners, (later, earlier), host, of_lives)
     around = traffic.HOST._replace(places=lambda: counted.places)
-    packets = traffic.table(counted.counts, owners, (later, earlier, lives), host, around)
-    lives, packets = (_inside(table, capture) for table in (lives, packets))
+    used = [users.table(counted.users, (later, earlier), host)] if counted.users else []
+    meant = capture.meant()
+    inside = None if meant is None else [space.inode for space in meant]
+    known = (later, earlier, *(table for table in (lives, *used) if len(table)))
+    packets = traffic.table(counted.counts, owners, known, host, around, inside=inside)
+    lives = lives if inside is None else lives.take(np.isin(lives.columns["netns_inode"].values, inside))
     interval = rates.compare(earlier, later, lifecycle.ended(lives))
     joined = join(interval.flows, interval.deltas, packets)
-    told = (interval.flows, packets, lives)
+    counters = (packets, lives, *used)
     reading = replace(
         interval.flows.reading,
-        notes=tuple(note for table in told for note in table.reading.notes),
-        source="; packets: ".join((interval.flows.reading.source, f"{packets.reading.source}, {lives.reading.source}")),
+        notes=tuple(note for table in (interval.flows, *counters) for note in table.reading.notes),
+        source=f"{interval.flows.reading.source}; packets: {', '.join(table.reading.source for table in counters)}",
     )
     flows = replace(joined.flows, reading=reading)
     return Interval(flows, replace(joined.deltas, reading=reading)), Packets(packets, joined.rows)
-
-
-def _inside(table: Table, capture: Capture) -> Table:
-    """The rows of the namespaces that were meant."""
-    if capture.every:
-        return table
-    inodes = [dump.namespace.inode for dump in capture.namespaces]
-    return table.take(np.isin(table.columns["netns_inode"].values, inodes))

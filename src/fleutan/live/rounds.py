@@ -18,6 +18,9 @@ from fleutan.sources.capture import Capture, Reader
 from fleutan.sources.counting import Meters
 from fleutan.table import Table
 
+#: How the note begins that says why packets are unknown.
+NOT_COUNTED = "packets are not counted"
+
 
 class Besides(Protocol):
     """What is read of the host besides the flows, from one round to the next."""
@@ -35,7 +38,8 @@ class Besides(Protocol):
 class Rounds:
     """Reads and counts while the context lasts.  Entering and reading raise what ``Reader`` does.
 
-    ``first`` is the capture to begin with where there is one already.
+    ``first`` is the capture to begin with where there is one already, ``readings`` is how many
+    there will be with the first.
     """
 
     def __init__(
@@ -45,12 +49,14 @@ class Rounds:
         first: Capture | None = None,
         besides: Besides | None = None,
         meters: Callable[[], Meters] = Meters,
+        readings: float = 2,
     ) -> None:
         self._asked = asked
         self._reader = reader
         self._first = first
         self._besides = besides
         self._make = meters
+        self._readings = readings
         self._meters: Meters | None = None
         self._why = ""
         self._held = ExitStack()
@@ -61,9 +67,10 @@ class Rounds:
                 self._begin(held)
             self._before = self._first or self._reader.take()
             if self._meters is not None:
-                self._meters.read()  # what came before is of no reading
+                self._meters.read(self._before.meant())  # what came before is of no reading
             if self._besides is not None:
                 self._besides.look(self._before)
+            self._asked.look(self._before)
             self._held = held.pop_all()
         return self
 
@@ -71,18 +78,23 @@ class Rounds:
         self._held.close()
 
     def _begin(self, held: ExitStack) -> None:
-        """Loading takes longer than it may between two readings: what was read before is old then."""
+        """Loading takes longer than it may between two readings: what was read before is old then.
+
+        Who may count packets may read through BPF too, which costs less where it is done often.
+        """
         try:
             self._meters = held.enter_context(self._make())
             self._first = None
+            if self._asked.answer_by == "auto":
+                self._reader.expect(self._readings)
         except NotSupported as error:
-            self._why = f"packets are not counted: {error}"
+            self._why = f"{NOT_COUNTED}: {error}"
 
     def after(self, seconds: float) -> Table:
         """The flows as they are so many seconds after the reading before, and what they did since."""
         before = self._before
         capture = self._reader.take_after(before, seconds, self._wait)
-        counted = self._meters.read() if self._meters else None
+        counted = self._meters.read(capture.meant()) if self._meters else None
         if self._besides is not None:
             self._besides.look(capture)
         self._before = capture

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan import address
+from fleutan.analysis import alike
 from fleutan.column import Column
 from fleutan.linux.proc import Holders, Process
 from fleutan.sources.owners import Read, with_owners
 from fleutan.table import Table
 
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 #: What sockets are told apart by; the last narrows the search down before the rest is compared.
 _LOCAL = ("netns_inode", "proto", "src", "sport")
@@ -53,17 +55,13 @@ def together(claims: Iterable[Claims]) -> Claims:
 
 def by_cookie(columns: Mapping[str, Column], left: Ints, table: Table) -> Claims:
     """Who holds the sockets of these rows, by their cookies."""
-    cookies, theirs = columns["cookie"], table.column("cookie")
-    left = left[cookies.mask()[left]]
-    owned = np.flatnonzero(theirs.mask() & table.column("pids").mask())
-    return _matched(left, cookies.values[left][:, None], owned, theirs.values[owned][:, None], table)
+    left = left[columns["cookie"].mask()[left]]
+    return _matched(_picked(columns, left, ("cookie",)), left, table, table.column("cookie").mask())
 
 
 def by_ends(columns: Mapping[str, Column], left: Ints, table: Table) -> Claims:
     """Who holds the sockets of these rows, by protocol, addresses, ports and namespace."""
-    owned = np.flatnonzero(table.column("pids").mask())
-    ours, theirs = _numbers(columns, left, _ENDS), _numbers(table.columns, owned, _ENDS)
-    return _matched(left, ours, owned, theirs, table)
+    return _matched(_picked(columns, left, _ENDS), left, table)
 
 
 def by_listener(columns: Mapping[str, Column], left: Ints, table: Table) -> Claims:
@@ -72,51 +70,40 @@ def by_listener(columns: Mapping[str, Column], left: Ints, table: Table) -> Clai
     Of a socket for any IPv6 address it is taken that it waits for IPv4 too.
     """
     waits = table.column("dport").values == 0
-    owned = np.flatnonzero(waits & table.column("pids").mask())
-    theirs = _numbers(table.columns, owned, _LOCAL)
     found: list[Claims] = []
     for at in (None, _ANY_IPV4, _ANY_IPV6):
-        rows, ours = left, _numbers(columns, left, _LOCAL)
-        if at == _ANY_IPV4:
-            four = address.is_ipv4(ours[:, 2:4])
-            rows, ours = rows[four], ours[four]
+        rows = left[address.is_ipv4(columns["src"].values[left])] if at == _ANY_IPV4 else left
+        ours = _picked(columns, rows, _LOCAL)
         if at is not None:
-            ours[:, 2:4] = at
-        found.append(_matched(rows, ours, owned, theirs, table))
-        left = np.setdiff1d(left, found[-1].rows)
+            ours["src"] = Column(np.tile(np.array(at, np.int64), (len(rows), 1)))
+        found.append(_matched(ours, rows, table, waits))
+        left = left[~np.isin(left, found[-1].rows)]
     return together(found)
 
 
-def _numbers(columns: Mapping[str, Column], rows: Ints, names: Sequence[str]) -> Ints:
-    """The rows of several columns as ``(n, k)`` int64; a word as a number that is its own everywhere."""
-    parts: list[Ints] = []
-    for name in names:
-        column = columns[name]
-        values = column.values[rows]
-        if column.words is not None:
-            codes = np.array([*map(_number_of, column.words), -1], np.int64)
-            values = codes[values]
-        parts.append(values.astype(np.int64).reshape(len(rows), values.ndim))
-    return np.concatenate(parts, axis=1)
+def _picked(columns: Mapping[str, Column], rows: Ints, names: Sequence[str]) -> dict[str, Column]:
+    return {name: columns[name].take(rows) for name in names}
 
 
-def _number_of(word: str) -> int:
-    return int.from_bytes(word.encode()[:7], "big")
-
-
-def _matched(rows: Ints, keys: Ints, others: Ints, their_keys: Ints, table: Table) -> Claims:
-    """The owners of the other rows with equal keys, ``(n, k)`` and ``(m, k)``."""
-    near = np.isin(their_keys[:, -1], keys[:, -1])
-    others, their_keys = others[near], their_keys[near]
+def _matched(ours: Mapping[str, Column], rows: Ints, table: Table, among: Mask | None = None) -> Claims:
+    """The owners of those of the table (and of a mask) that are alike in all columns of ``ours``, of these rows."""
+    pids = table.column("pids")
+    *_, hint = ours
+    if not len(rows):
+        return NO_CLAIMS
+    owned = np.flatnonzero(pids.mask() if among is None else pids.mask() & among)
+    others = owned
+    if len(owned) > len(rows):  # of a crowd most are no match by one column already
+        others = owned[np.isin(table.columns[hint].values[owned], ours[hint].values)]
     if not len(others):
         return NO_CLAIMS
-    _, codes = np.unique(np.concatenate([keys, their_keys]), axis=0, return_inverse=True)
-    ours, theirs = np.split(codes.reshape(-1), [len(rows)])
+    names = tuple(ours)
+    mine, theirs = alike.shared(*alike.paired(ours, _picked(table.columns, others, names), names))
     order = np.argsort(theirs, kind="stable")
-    first, last = (np.searchsorted(theirs[order], ours, side) for side in ("left", "right"))
-    pids = table.column("pids")
-    sets = pids.values[others[order[_ranges(first, last - first)]]]
-    return _members(np.repeat(rows, last - first), sets, pids.words or ())
+    sizes = np.bincount(theirs, minlength=mine.max() + 1)
+    first, many = (np.cumsum(sizes) - sizes)[mine], sizes[mine]
+    sets = pids.values[others[order[_ranges(first, many)]]]
+    return _members(np.repeat(rows, many), sets, pids.words or ())
 
 
 def _members(rows: Ints, sets: NDArray[np.int32], words: Sequence[Sequence[int]]) -> Claims:

@@ -38,8 +38,8 @@ BY_NETLINK_ONLY = {
 }
 #: /proc/net/protocols counts MPTCP sockets since Linux 6.3 (commit c558246ee73e) and says 0 before.
 _MPTCP_COUNTED_SINCE = (6, 3)
-#: From this many sockets or open files on, loading the BPF programs costs less than it saves:
-#: loading takes some 80 ms, the walk over /proc/*/fd 4.5 us a file.
+#: From this many sockets or open files on, all readings taken together, loading the BPF programs
+#: costs less than it saves: loading takes some 50 ms of CPU time, the walk over /proc/*/fd 4.5 us a file.
 WORTH_BPF = 10_000
 #: What a reading calls its source: by reader and protocol, else sock_diag.
 _SOURCES = {("bpf", TCP): "iter/tcp", ("bpf", UDP): "iter/udp"}
@@ -83,6 +83,10 @@ class Capture:
     notes: list[str]
     unreadable: str = ""
     every: bool = False
+
+    def meant(self) -> list[Namespace] | None:
+        """The namespaces that were meant; None for all."""
+        return None if self.every else [dump.namespace for dump in self.namespaces]
 
 
 class Iterators(Protocol):
@@ -233,6 +237,14 @@ class Reader:
             return False
         self.way = way
         return True
+
+    def expect(self, readings: float) -> bool:
+        """So many readings are to come: takes the way that is cheaper for all; whether that is a change.
+
+        For a process that may load BPF programs: where they cannot be had, a note says so.
+        """
+        worth = self._kernel.open_files() * readings >= WORTH_BPF
+        return worth and self.answer_by("bpf")
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

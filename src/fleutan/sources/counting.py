@@ -1,27 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Traffic and the lives of connections, counted side by side from one reading to the next.
+"""Traffic, the lives of connections and who uses sockets, side by side from one reading to the next.
 
-What is read becomes Tables in ``traffic`` and ``lifecycle``.
+What is read becomes Tables in ``traffic``, ``lifecycle`` and ``users``.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
+from fleutan.errors import NotSupported
 from fleutan.linux.libbpf import counting_runs
 from fleutan.linux.lifecycle import Lives
+from fleutan.linux.namespaces import Namespace
 from fleutan.linux.traffic import PROGRAMS, Counts
-from fleutan.sources import lifecycle, traffic
+from fleutan.linux.users import PROGRAMS as USES
+from fleutan.linux.users import Noticed, Noticing
+from fleutan.sources import lifecycle, traffic, users
 from fleutan.sources.traffic import Places
 
 
 class Counted(NamedTuple):
-    """One reading: packets, what began and ended, and the namespaces that were there at its beginning or end."""
+    """One reading: packets, what began and ended, and the namespaces that were there at its beginning or end.
+
+    ``users`` is who used sockets; None on a kernel that does not tell (before Linux 6.3).
+    """
 
     counts: Counts
     lives: Lives
     places: Places
+    users: Noticed | None = None
 
 
 class Meters:
@@ -29,11 +38,13 @@ class Meters:
 
     With ``costs`` the kernel counts what the programs take, which makes each event some 20 ns
     dearer.  Entering raises NotSupported with the reason; it takes root, or CAP_BPF and
-    CAP_PERFMON.
+    CAP_PERFMON.  Who uses sockets is noticed where the kernel has ``noticing``.
     """
 
-    def __init__(self, costs: bool = False) -> None:
+    def __init__(self, costs: bool = False, noticing: Callable[[], Noticing] = users.noticing) -> None:
         self._costs = costs
+        self._make = noticing
+        self._noticing: Noticing | None = None
 
     def __enter__(self) -> Meters:
         with ExitStack() as held:
@@ -41,6 +52,8 @@ class Meters:
                 held.enter_context(counting_runs())
             self._watching = held.enter_context(lifecycle.watching())
             self._counting = held.enter_context(traffic.counting())
+            with suppress(NotSupported):
+                self._noticing = held.enter_context(self._make())
             self._places = traffic.read_places()
             self._held = held.pop_all()
         return self
@@ -55,11 +68,18 @@ class Meters:
     def cost(self) -> float | None:
         """Nanoseconds that the programs took for an event so far; None where that is not counted."""
         runs = [*map(self._counting.runs, PROGRAMS), self._watching.runs()]
+        if self._noticing:
+            runs += map(self._noticing.runs, USES)
         events = sum(found.run_cnt for found in runs)
         return sum(found.run_time_ns for found in runs) / events if events else None
 
-    def read(self) -> Counted:
-        """What was counted since the reading before, or since the beginning.  Raises FleutanError."""
+    def read(self, spaces: Iterable[Namespace] | None = None) -> Counted:
+        """What was counted since the reading before, or since the beginning.  Raises FleutanError.
+
+        Of ``spaces``, or of all, there are ``places``: finding all namespaces takes a look at every
+        process.
+        """
         counts, lives = self._counting.read(), self._watching.read()
-        before, self._places = self._places, traffic.read_places()
-        return Counted(counts, lives, traffic.both(before, self._places))
+        used = self._noticing.read() if self._noticing else None  # the last: a packet goes before the call is over
+        before, self._places = self._places, traffic.read_places(spaces)
+        return Counted(counts, lives, traffic.both(before, self._places), used)

@@ -109,7 +109,7 @@ def table(
     if counts.lost.packets:
         columns = with_row(columns, {"event": EVENTS[DROP], "reason": OTHER, **counts.lost._asdict()})
     at_ns, interval_ns = counts.ended_ns + counts.wall_ns, counts.ended_ns - counts.began_ns
-    reading = Reading(host, "all", at_ns, interval_ns, SOURCE, _notes(counts, records))
+    reading = Reading(host, "all", at_ns, interval_ns, SOURCE, _notes(counts, records, columns["function"]))
     return Table("drops", columns, reading, {"owners": owners})
 
 
@@ -274,8 +274,10 @@ def _claims(columns: Mapping[str, Column], flows: Sequence[Table]) -> tuple[Clai
     return together(found), Column(codes, None, ways)
 
 
-def _notes(counts: Counts, records: Records) -> tuple[str, ...]:
+def _notes(counts: Counts, records: Records, function: Column) -> tuple[str, ...]:
     notes = []
+    if records.rows and records.values["location"].any() and not function.mask().any():
+        notes.append("the functions are not known: /proc/kallsyms tells no addresses; it takes root, or CAP_SYSLOG")
     if records.rows and not records.values["of_flow"].all():
         folded = records.values["packets"][records.values["of_flow"] == 0].sum()
         notes.append(f"{folded} packets of flows that found no room are counted by reason and place only")

@@ -110,7 +110,7 @@ def table(
     ``owners`` is as that of flows.
     """
     records = lifecycle.parse(lives)
-    records = _taken(records, last_of_each(records))
+    records = taken(records, last_of_each(records))
     columns = _columns(records, lives, around.spaces())
     claims, columns["owner_by"] = _claims(records, columns, flows)
     columns, owners = with_claims(columns, claims, wanted, around.processes, _memory(records, around.groups))
@@ -143,7 +143,8 @@ def last_of_each(records: Records) -> Ints:
     return np.sort(order[np.append(changes, True)])
 
 
-def _taken(records: Records, rows: Ints) -> Records:
+def taken(records: Records, rows: Ints) -> Records:
+    """These rows, by their numbers."""
     values = {name: values[rows] for name, values in records.values.items()}
     return Records(len(rows), values, {name: known[rows] for name, known in records.known.items()})
 

@@ -9,7 +9,7 @@ packets stand at a device above as well.  Sums are made in ``analysis``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan import address
+from fleutan.analysis import alike
 from fleutan.column import Column, text_column
 from fleutan.errors import FleutanError
 from fleutan.linux import links, namespaces, traffic
@@ -25,7 +26,7 @@ from fleutan.linux.records import Records
 from fleutan.linux.traffic import IP, NOT_IP, OVERFLOW, RX, TX, UNREADABLE, Counting, Counts
 from fleutan.sources.attribution import Claims, by_cookie, by_ends, by_listener, remembered_by, together, with_claims
 from fleutan.sources.drops import ETHERTYPES, INNER
-from fleutan.sources.lifecycle import HOLDER, LISTENER
+from fleutan.sources.lifecycle import HOLDER, LISTENER, taken
 from fleutan.sources.owners import SOCKET_FIELDS, Read, read_processes
 from fleutan.sources.words import Coded, Rule, Whole
 from fleutan.table import Reading, Table
@@ -64,10 +65,10 @@ class Surroundings(NamedTuple):
     processes: Read
 
 
-def read_places() -> dict[int, Place]:
-    """The namespaces of this host by inode; without what cannot be entered."""
+def read_places(spaces: Iterable[namespaces.Namespace] | None = None) -> dict[int, Place]:
+    """These namespaces of this host, or all, by inode; without what cannot be entered."""
     found: dict[int, Place] = {}
-    for space in namespaces.every()[0]:
+    for space in namespaces.every()[0] if spaces is None else spaces:
         with suppress(FleutanError), namespaces.entered(space):
             found[space.inode] = Place(space.name, namespaces.interface_names(), own_addresses(), links.uppers())
     return found
@@ -99,6 +100,7 @@ def table(
     host: str = "",
     around: Surroundings = HOST,
     without: int | None = None,
+    inside: Collection[int] | None = None,
 ) -> Table:
     """A Table of kind ``traffic``: packets, segments, bytes and skb_bytes by flow and where.
 
@@ -107,18 +109,21 @@ def table(
     and ends (flows of the beginning and of the end, lifecycle for what lived between).  They tell
     the owners (``owner_by`` holder for the flow's own socket, listener for the one that waits at
     its local end) and the names of processes that have ended.  ``without`` is a process whose own
-    flows are left out.
+    flows are left out.  With ``inside`` only rows of these namespaces (by inode) are there.
 
     Frames that are not IP have a row per protocol (arp, lldp ...) and no ends; ``proto`` "other"
     is the sum, by device, of the flows that found no row.
     """
-    records = traffic.parse(counts)
+    records = traffic.parse(counts, inside)
+    notes = _notes(records, counts.missed)
+    if inside is not None:
+        records = taken(records, np.flatnonzero(records.values["netns"]))
     columns = _columns(records, around.places(), counts.wall_ns)
     columns["cookie"] = _with_cookies(columns)
     claims, columns["owner_by"] = _claims(columns, flows)
     columns, owners = with_claims(columns, claims, {*wanted, "pids"}, around.processes, remembered_by(flows))
     at_ns, interval_ns = counts.ended_ns + counts.wall_ns, counts.ended_ns - counts.began_ns
-    reading = Reading(host, "all", at_ns, interval_ns, SOURCE, _notes(records, counts.missed))
+    reading = Reading(host, "all", at_ns, interval_ns, SOURCE, notes)
     found = Table("traffic", columns, reading, {"owners": owners})
     return found if without is None else found.take(~_held_by(columns["pids"], without))
 
@@ -168,16 +173,19 @@ def _is_ours(values: Mapping[str, NDArray[Any]], places: Places) -> tuple[Mask, 
 
     What a socket of this host sends is ours whatever its address, and so is what goes to many.
     """
-    received = values["direction"] == RX
-    end = np.where(received[:, None], values["dst"], values["src"])
-    sent = values["cookie"] != 0
-    ours, known = sent | _is_loopback(end) | (received & _is_for_many(end)), sent.copy()
-    names = np.ascontiguousarray(end).view("S16").reshape(-1)
-    for inode in np.unique(values["netns"]).tolist():
+    ours = values["cookie"] != 0
+    known = ours.copy()
+    rows = np.flatnonzero(~ours)
+    received, spaces = values["direction"][rows] == RX, values["netns"][rows]
+    end = np.where(received[:, None], values["dst"][rows], values["src"][rows])
+    ours[rows] = _is_loopback(end) | (received & _is_for_many(end))
+    halves = np.ascontiguousarray(end).view(np.int64)
+    for inode in np.unique(spaces).tolist():
         if inode in places:
-            there = values["netns"] == inode
-            known |= there
-            ours[there] |= np.isin(names[there], np.array([*places[inode].addresses], "S16"))
+            there = spaces == inode
+            known[rows[there]] = True
+            own = np.frombuffer(b"".join(places[inode].addresses), np.int64).reshape(-1, 2)
+            ours[rows[there]] |= alike.among([*halves[there].T], [*own.T])
     return ours, known | ours
 
 
@@ -227,9 +235,7 @@ def _is_counted_above(values: Mapping[str, NDArray[Any]], columns: Mapping[str, 
     stacked = {(inode, index): found for inode, place in places.items() for index, found in place.uppers.items()}
     if not stacked:
         return above
-    parts = [values["netns"], values["direction"], *(columns[name].values for name in ("proto", *_ENDS[2:]))]
-    _, flow = np.unique(np.column_stack(parts), axis=0, return_inverse=True)
-    flow = flow.reshape(-1)
+    flow, _ = alike.groups([values["direction"], *_keys(columns)])
     for (inode, index), uppers in stacked.items():
         here = (values["netns"] == inode) & (values["ifindex"] == index)
         over = (values["netns"] == inode) & np.isin(values["ifindex"], [*uppers])
@@ -239,9 +245,14 @@ def _is_counted_above(values: Mapping[str, NDArray[Any]], columns: Mapping[str, 
 
 def _each(values: Mapping[str, NDArray[Any]], words: Sequence[str], say: Callable[..., str | None]) -> Column:
     """A text column by several numbers of a row; ``say`` is asked once for each combination."""
-    numbers = np.stack([values[word] for word in words], axis=1)
-    distinct, codes = np.unique(numbers, axis=0, return_inverse=True)
-    return text_column([say(*combination) for combination in distinct.tolist()]).take(codes.reshape(-1))
+    group, rows = alike.groups([values[word] for word in words])
+    distinct = zip(*(values[word][rows].tolist() for word in words), strict=True)
+    return text_column([say(*combination) for combination in distinct]).take(group)
+
+
+def _keys(columns: Mapping[str, Column]) -> list[Ints]:
+    """What tells flows apart, in both directions alike."""
+    return [part for name in _ENDS for part in alike.parts(columns[name])]
 
 
 def _proto(kind: int, proto: int, ethertype: int) -> str:
@@ -271,10 +282,8 @@ def _with_cookies(columns: Mapping[str, Column]) -> Column:
     """
     cookie = columns["cookie"]
     eligible = columns["proto"].mask() & columns["src"].mask()
-    keys = np.column_stack([columns[name].values for name in _ENDS])
-    _, flow = np.unique(keys, axis=0, return_inverse=True)
-    flow = flow.reshape(-1)
-    least, most = np.full(len(flow) + 1, np.iinfo(np.int64).max), np.zeros(len(flow) + 1, np.int64)
+    flow, first = alike.groups(_keys(columns))
+    least, most = np.full(len(first), np.iinfo(np.int64).max), np.zeros(len(first), np.int64)
     known = cookie.mask()
     np.minimum.at(least, flow[known], cookie.values[known])
     np.maximum.at(most, flow[known], cookie.values[known])

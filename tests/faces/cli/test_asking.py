@@ -14,15 +14,17 @@ from typing import Any
 
 import pytest
 
-from fleutan.errors import NotSupported, UsageError
+from fleutan.errors import FleutanError, NotSupported, UsageError
 from fleutan.faces.cli.answers import Pieces, Text
-from fleutan.faces.cli.asking import LINES, run, write
+from fleutan.faces.cli.asking import LINES, run, tell, write
 from fleutan.faces.cli.flows import Options
+from fleutan.faces.cli.plans import plan
 from fleutan.faces.cli.terminal import Screen
 from fleutan.linux.namespaces import Namespace
 from fleutan.linux.proc import Holders
 from fleutan.linux.sockdiag import Dump
 from fleutan.sources.capture import Kernel, Reader
+from fleutan.table import Reading, Table
 
 DATA = Path(__file__).parents[2] / "data" / "inetdiag"
 HERE = Namespace(4026531840, "host", "/here")
@@ -144,6 +146,14 @@ def test_each_round_is_a_document(ask: Callable[..., tuple[str, str]]) -> None:
     first, end = decoder.raw_decode(out)
     second, _ = decoder.raw_decode(out[end:].lstrip())
     assert first["schema"] == second["schema"] == "fleutan/flows/1"
+
+
+def test_what_an_error_says_no_note_says_before(options: Typed, capsys: pytest.CaptureFixture[str]) -> None:
+    why = "packets are not counted: there is no libbpf.so.1"
+    table = Table("flows", {}, Reading("web1", notes=(why,)))
+    with pytest.raises(FleutanError, match=why):
+        tell(plan(options("-q", "-g", "proc")), [table])
+    assert capsys.readouterr() == ("", "")
 
 
 def test_on_a_terminal_rounds_stay_in_place(options: Typed, capsys: pytest.CaptureFixture[str]) -> None:

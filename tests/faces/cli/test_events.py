@@ -110,6 +110,14 @@ def test_both_families_exclude_each_other(capsys: pytest.CaptureFixture[str]) ->
     assert "exclude each other" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["drops", "lifecycle"])
+def test_an_interval_is_a_number(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "-i", "nan"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "fleutan: -i nan: say seconds, 86400 at most\n"
+
+
 @needs_bpf
 def test_this_host(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is promised of what a host drops, but what is said of it is a document."""

@@ -97,6 +97,11 @@ def test_fields_that_are_asked_for(words: tuple[str, ...], wanted: str, asked: T
     assert draw(asked, *words).startswith(wanted)
 
 
+@pytest.mark.parametrize("words", [("-q",), ("--cpu",), ("--cpu", "load")])
+def test_a_page_begins_with_how_many_flows_there_are(words: tuple[str, ...], asked: Table, draw: Draw) -> None:
+    assert draw(replace(asked, related={}), *words).startswith(f"{len(asked)} flows  ")
+
+
 def test_groups_are_of_packets(asked: Table, draw: Draw) -> None:
     said = json.loads(draw(asked, "-q", "-g", "proc", "--json"))
     assert said["by"] == ["proc", "dev", "direction", "queue"]
@@ -113,10 +118,17 @@ def test_groups_are_of_packets(asked: Table, draw: Draw) -> None:
 
 
 def test_groups_need_counted_packets(asked: Table, draw: Draw) -> None:
-    lacking = replace(asked, related={}, reading=replace(asked.reading, notes=("packets are not counted: no BTF",)))
-    with pytest.raises(FleutanError, match="packets are not counted: no BTF"):
+    notes = ("1 socket has no known owner", "packets are not counted: no BTF")
+    lacking = replace(asked, related={}, reading=replace(asked.reading, notes=notes))
+    with pytest.raises(FleutanError, match=r"^packets are not counted: no BTF$"):
         draw(lacking, "-q", "-g", "proc")
     assert len(counted(asked)) == 3
+
+
+def test_groups_are_of_the_reading_that_was_asked_for(asked: Table, draw: Draw) -> None:
+    every = replace(asked.related["traffic"], reading=replace(asked.reading, netns="all"))
+    said = json.loads(draw(replace(asked, related={"traffic": every}), "--cpu", "-g", "proc", "--json"))
+    assert said["netns"] == asked.reading.netns != "all"
 
 
 def test_a_table_that_is_not_there_has_no_rows(asked: Table) -> None:

@@ -296,7 +296,8 @@ class Metered:
     def __init__(self) -> None:
         self.reads = 0
 
-    def read(self) -> Counted:
+    def read(self, spaces: list[Namespace] | None) -> Counted:
+        assert spaces, "one namespace is meant"
         self.reads += 1
         return seen()
 

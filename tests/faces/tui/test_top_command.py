@@ -123,3 +123,8 @@ def test_without_terminals_here_it_says_so() -> None:
 def test_textual_is_imported_by_this_command_only() -> None:
     code = "import sys; from fleutan.faces.cli import top; print([name for name in sys.modules if 'textual' in name])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout == "[]\n"
+
+
+def test_an_interval_that_is_no_number() -> None:
+    with pytest.raises(UsageError, match="-i nan: say seconds"):
+        top.command.main(["-i", "nan"], standalone_mode=False)

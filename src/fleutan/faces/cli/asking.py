@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain, count, islice
+from math import inf
 
 import click
 
@@ -51,7 +52,8 @@ def run_events(options: Options, reader: Reader, kind: Kind) -> None:
         tell(planned, (counted.after(seconds) for _ in _numbers(options)))
 
 
-def _names() -> figures.Names:
+def hosts_and_services() -> figures.Names:
+    """Names for addresses and ports, as far as they come soon."""
     from fleutan.sources.names import Names, service_name
 
     hosts = Names()
@@ -80,7 +82,7 @@ def _encoded(text: Text, encoding: str) -> Iterator[bytes]:
 def tell(planned: Plan, tables: Iterable[Table]) -> None:
     """Writes the answer of each table; on a terminal text stays in place, elsewhere answers follow each other."""
     options = planned.options
-    names = _names() if options.resolve else None
+    names = hosts_and_services() if options.resolve else None
     said: set[str] = set()
     answers = (_answered(planned, table, names, said) for table in tables)
     if options.watch and options.form == "text" and screen(sys.stdout).moves:
@@ -97,10 +99,11 @@ def tell(planned: Plan, tables: Iterable[Table]) -> None:
 def _answered(planned: Plan, table: Table, names: figures.Names | None, said: set[str]) -> tuple[Text | Pieces, Screen]:
     """The answer; notes that were not said before go to standard error, unless it shows them itself."""
     here = screen(sys.stdout)
+    answered = answer(planned, table, here, names)  # first: an error says itself what a note would
     if not (planned.options.watch and here.moves):
         _say(note for note in table.reading.notes if note not in said)
         said.update(table.reading.notes)
-    return answer(planned, table, here, names), here
+    return answered, here
 
 
 def _besides(options: Options) -> Besides | None:
@@ -128,6 +131,7 @@ def _tables(options: Options, asked: Asked, reader: Reader, first: Pending) -> I
     if not is_timed(options):
         yield asked.answer(first.result())
         return
-    with Rounds(asked, reader, first.result(), _besides(options)) as rounds:
+    rounds_to_come = options.count if options.count is not None else inf if options.watch else 1
+    with Rounds(asked, reader, first.result(), _besides(options), readings=1 + rounds_to_come) as rounds:
         for _ in _numbers(options):
             yield rounds.after(options.interval or WATCH_SECONDS)

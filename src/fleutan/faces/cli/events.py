@@ -74,6 +74,8 @@ def lifecycle(**words: Any) -> None:
 def _run(kind: str, words: dict[str, Any]) -> None:
     if words["ipv4"] and words["ipv6"]:
         raise UsageError("-4 and -6 exclude each other: leave both out for all")
+    if not words["interval"] <= flows.DAY:  # "nan" is in every range
+        raise UsageError(f"-i {words['interval']:g}: say seconds, {flows.DAY} at most")
     options = options_of(words)
     from fleutan.faces.cli.asking import run_events
     from fleutan.live.events import KINDS

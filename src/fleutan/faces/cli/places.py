@@ -7,11 +7,13 @@ Their rows are not the flows but tables related to them; a program gets each as 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from fleutan.errors import FleutanError
 from fleutan.faces.cli.answers import Pieces, Text, foot, head_of
 from fleutan.faces.cli.pages import UNFOLDED, Look, flow_count
 from fleutan.faces.cli.plans import Plan, sections_of
+from fleutan.live.rounds import NOT_COUNTED
 from fleutan.sources.words import unknown
 from fleutan.table import Table
 from fleutan.views import ENDS
@@ -26,10 +28,10 @@ def answer(plan: Plan, table: Table, look: Look) -> Text | Pieces:
 
 
 def counted(table: Table) -> Table:
-    """The packets behind the answer.  Raises FleutanError where none were counted."""
+    """The packets behind the answer, as read for it.  Raises FleutanError where none were counted."""
     if "traffic" not in table.related:
-        raise FleutanError("; ".join(table.reading.notes))
-    return table.related["traffic"]
+        raise FleutanError("; ".join(note for note in table.reading.notes if note.startswith(NOT_COUNTED)))
+    return replace(table.related["traffic"], reading=table.reading)
 
 
 def _page(plan: Plan, table: Table, look: Look) -> Iterator[str]:

@@ -52,6 +52,8 @@ def command(interval: float, **words: Any) -> None:
     fleutan top tcp and dst 10/8
     fleutan top -p nginx -i 0.5
     """
+    if not interval <= flows.DAY:  # nan
+        raise UsageError(f"-i {interval:g}: say seconds")
     _require_terminal()
     question = _question(words)
     from fleutan.sources.capture import Reader

@@ -103,15 +103,16 @@ class Sampler:
         """The flows as they are, without rates; where the filter asks for some, over a brief interval."""
         begun = pending.result() if pending else None
         latest = self._reader.take() if begun is None or self._turned else begun
-        self._look()
+        self._look(latest)
         self._seen = Seen(None, latest)
         if self._timed():
-            self._seen = Seen(latest, self._reader.take_after(latest, BRIEF), self._look())
+            after = self._reader.take_after(latest, BRIEF)
+            self._seen = Seen(latest, after, self._look(after))
         return self._round(self._seen)
 
-    def _look(self) -> Counted | None:
+    def _look(self, capture: Capture) -> Counted | None:
         """What was counted until now, which the next look is not about any more."""
-        counted = self._meters.read() if self._meters else None
+        counted = self._meters.read(capture.meant()) if self._meters else None
         if self._places is not None:
             self._places.look()
         return counted
@@ -121,7 +122,7 @@ class Sampler:
         if self._seen is None:
             return self.first()
         latest = self._reader.take()
-        self._seen = Seen(self._seen.after, latest, self._look())
+        self._seen = Seen(self._seen.after, latest, self._look(latest))
         self._cost = Cost(self._meter.share(), self._meters.cost() if self._meters else None)
         return self._round(self._seen)
 

@@ -12,17 +12,9 @@
  * Whose process it is, is only asked where the kernel changes the state on the caller's behalf:
  * connect(), listen(), close() and shutdown().  Elsewhere a softirq may have interrupted anyone.
  */
-#include "kernel.h"
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
+#include "process.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/* Inode of the reader's PID namespace, set by the loader: processes are numbered as seen there. */
-const volatile __u32 pid_namespace = 0;
-
-#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
-#define PID_LEVELS 32 /* MAX_PID_NS_LEVEL, include/linux/pid_namespace.h */
 
 /* include/net/tcp_states.h, beside those in kernel.h */
 enum {
@@ -74,20 +66,6 @@ struct {
 	__u64 begun, ended, bytes_sent, bytes_acked, bytes_received, bytes_retrans;
 	__u64 segs_out, segs_in, total_retrans;
 } lost;
-
-static __always_inline __u32 number_of(struct task_struct *task)
-{
-	struct pid *pid = task->signal->pids[PIDTYPE_TGID];
-	__u32 deepest = pid->level;
-
-	for (__u32 level = 0; level < PID_LEVELS && level <= deepest; level++) {
-		struct upid___ns *upid = (void *)pid->numbers + level * bpf_core_type_size(struct upid);
-
-		if (BPF_CORE_READ(upid, ns, ns.inum) == pid_namespace)
-			return BPF_CORE_READ(upid, nr);
-	}
-	return 0;
-}
 
 static __always_inline void seen(struct life *life, __u8 by)
 {

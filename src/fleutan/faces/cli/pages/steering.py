@@ -68,6 +68,9 @@ def _carrying(queues: Table) -> Table:
     moved = np.nan_to_num(numbers(queues, "bytes"), nan=0.0 if "bytes" in queues else 1.0) > 0
     busy = {device for device, carried in zip(devices, moved.tolist(), strict=True) if carried}
     kept = np.array([device in busy for device in devices], np.bool_) & queues.columns["queue"].mask()
+    settings = [queues.columns[name].mask() for one in SETTINGS for name in one.names if name in queues]
+    if settings:  # of a device that is gone nothing is known
+        kept &= np.any(settings, axis=0)
     return queues.take(kept)
 
 
