@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from tests.faces.cli.conftest import table_of
+from tests.sources.test_places import database
 
 from fleutan.analysis.paths import Hop, Path, Router
 from fleutan.errors import UsageError
@@ -24,6 +25,7 @@ from fleutan.faces.cli.paths import command
 from fleutan.faces.cli.terminal import Screen
 from fleutan.linux import capabilities
 from fleutan.live.paths import Answer
+from fleutan.sources.places import Places
 
 needs_raw = pytest.mark.skipif(bool(capabilities.missing(("CAP_NET_RAW",))), reason="needs CAP_NET_RAW")
 ROUTER = Router("10.0.0.1", (300.0, 500.0), "gw", 64496, "DE", 63, "!X", ("24001 ttl 1",), ("nat",), 1400)
@@ -142,6 +144,7 @@ def test_names_have_addresses() -> None:
         (["--delta", "--slow"], "--delta and --slow are different questions"),
         (["-4", "-6"], "-4 and -6 exclude each other"),
         (["-i", "1"], "-i goes with --load or --watch"),
+        (["--asn", "/nowhere.mmdb"], "--asn /nowhere.mmdb: no such file or directory"),
         (["rttt > 5"], "did you mean rtt"),
         (["tx_rate > 5"], "is only known over an interval"),
     ],
@@ -191,6 +194,16 @@ def test_routers_have_names_where_they_come(answer: Answer) -> None:
     found = tracing.named(answer, names)
     assert [router.name for hop in found.paths[0].hops for router in hop.routers] == ["gw", "far.example"]
     assert tracing.named(answer, None) is answer
+
+
+def test_routers_have_networks_and_countries(answer: Answer, tmp_path: Path_) -> None:
+    record = {"autonomous_system_number": 64500, "country": {"iso_code": "FR"}}
+    with Places(database(tmp_path / "asn.mmdb", {"10.9.0.0/16": record})) as places:
+        found = tracing.placed(answer, places)
+    assert [(router.asn, router.country) for hop in found.paths[0].hops for router in hop.routers] == [
+        (None, None),
+        (64500, "FR"),
+    ]
 
 
 @needs_raw

@@ -55,6 +55,10 @@ VIEWS = ("delta", "load", "slow")
     metavar="SECS",
     help="How long --load measures; with --watch, time between two traces.",
 )
+@click.option(
+    "--asn", default="", metavar="FILE", help="Numbers of autonomous systems, from a file in MaxMind's format."
+)
+@click.option("--geo", default="", metavar="FILE", help="Countries, from a file in MaxMind's format.")
 @click.option("--watch", is_flag=True, help="Trace again and again (every -i seconds, or 10), and tell changes.")
 @click.option("--since", metavar="FILE", type=click.Path(dir_okay=False), help="What changed since an earlier --json.")
 @click.option("--json", "form", flag_value="json", help="One JSON document.")

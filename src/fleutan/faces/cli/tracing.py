@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ from fleutan.faces.cli.terminal import screen
 from fleutan.live.paths import Answer, Settings, ask
 from fleutan.protocols.tracer import SECOND, Rules
 from fleutan.sources.capture import Reader
+from fleutan.sources.places import Places
 from fleutan.views.flows import MACHINE_FIELDS
 
 #: Seconds between the traces of --watch unless -i says.
@@ -50,9 +51,9 @@ def run(words: Mapping[str, Any]) -> None:
     settings, names = settings_of(words), hosts_and_services() if options.resolve else None
     look = Look(screen(sys.stdout), options.header, names)
     said: set[str] = set()
-    with Reader(options.netns) as reader:
+    with Reader(options.netns) as reader, Places(words["asn"], words["geo"]) as places:
         while True:
-            answer = named(ask(question, reader, settings, measured), names)
+            answer = placed(named(ask(question, reader, settings, measured), names), places)
             _say(answer, said)
             write(_answered(words, answer, earlier, look), look.screen)
             if not words["watch"]:
@@ -121,8 +122,22 @@ def named(answer: Answer, names: figures.Names | None) -> Answer:
         name = found[router.address]
         return router if name == router.address else router._replace(name=name)
 
+    return _each(answer, with_name)
+
+
+def placed(answer: Answer, places: Places) -> Answer:
+    """The paths with the autonomous systems and countries of their routers, where they are known."""
+
+    def with_place(router: Router) -> Router:
+        asn, country = places.of(router.address)
+        return router._replace(asn=asn, country=country)
+
+    return _each(answer, with_place)
+
+
+def _each(answer: Answer, told: Callable[[Router], Router]) -> Answer:
     paths = [
-        path._replace(hops=tuple(hop._replace(routers=tuple(map(with_name, hop.routers))) for hop in path.hops))
+        path._replace(hops=tuple(hop._replace(routers=tuple(map(told, hop.routers))) for hop in path.hops))
         for path in answer.paths
     ]
     return answer._replace(paths=paths)
@@ -131,7 +146,7 @@ def named(answer: Answer, names: figures.Names | None) -> Answer:
 #: The options that flows do not have.
 _OWN = (
     *("delta", "load", "slow", "dsts", "method", "queries", "last", "wait", "pps", "each", "form"),
-    *("interval", "watch", "since"),
+    *("interval", "watch", "since", "asn", "geo"),
 )
 
 
