@@ -57,8 +57,9 @@ def compare(
     inside = None if meant is None else [space.inode for space in meant]
     known = (later, earlier, *(table for table in (lives, *used) if len(table)))
     packets = traffic.table(counted.counts, owners, known, host, around, inside=inside)
-    lives = lives if inside is None else lives.take(np.isin(lives.columns["netns_inode"].values, inside))
-    interval = rates.compare(earlier, later, lifecycle.ended(lives))
+    if inside is not None and len(lives):
+        lives = lives.take(np.isin(lives.columns["netns_inode"].values, inside))
+    interval = rates.compare(earlier, later, lifecycle.ended(lives) if len(lives) else None)
     joined = join(interval.flows, interval.deltas, packets)
     counters = (packets, lives, *used)
     reading = replace(

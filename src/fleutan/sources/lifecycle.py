@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -110,10 +111,13 @@ def table(
     ``owners`` is as that of flows.
     """
     records = lifecycle.parse(lives)
-    records = taken(records, last_of_each(records))
-    columns = _columns(records, lives, around.spaces())
-    claims, columns["owner_by"] = _claims(records, columns, flows)
-    columns, owners = with_claims(columns, claims, wanted, around.processes, _memory(records, around.groups))
+    if records.rows:
+        records = taken(records, last_of_each(records))
+        columns = _columns(records, lives, around.spaces())
+        claims, columns["owner_by"] = _claims(records, columns, flows)
+        columns, owners = with_claims(columns, claims, wanted, around.processes, _memory(records, around.groups))
+    else:
+        columns, owners = _nothing(tuple(wanted))
     if lives.lost.ended:
         sums = {name: getattr(lives.lost, word) for name, word in _SUMS.items()}
         columns = with_row(columns, {"outcome": OTHER, **sums})
@@ -121,6 +125,13 @@ def table(
     return Table(
         "lifecycle", columns, Reading(host, "all", at_ns, interval_ns, SOURCE, _notes(lives)), {"owners": owners}
     )
+
+
+@cache
+def _nothing(wanted: tuple[str, ...]) -> tuple[dict[str, Column], Table]:
+    """The columns and the owners where nothing began or ended, as in most readings of a quiet host."""
+    columns = {name: unknown(name, 0) for name in (*_RULES, *_MADE, "netns", "owner_by")}
+    return with_claims(columns, NO_CLAIMS, wanted, lambda *_: [], lambda _: {})
 
 
 def ended(table: Table) -> Table:
@@ -135,8 +146,6 @@ def ended(table: Table) -> Table:
 
 def last_of_each(records: Records) -> Ints:
     """The rows of a connection's last word, in order of time: the end where it came, else the beginning."""
-    if not records.rows:
-        return np.zeros(0, np.int64)
     cookie, began = records.values["idiag_cookie"], records.values["begun_ns"]
     order = np.lexsort((np.arange(records.rows), began, cookie))
     changes = (np.diff(cookie[order]) != 0) | (np.diff(began[order]) != 0)
@@ -151,8 +160,6 @@ def taken(records: Records, rows: Ints) -> Records:
 
 def _columns(records: Records, lives: Lives, spaces: Mapping[int, str]) -> dict[str, Column]:
     """Everything but whose they are."""
-    if not records.rows:
-        return {name: unknown(name, 0) for name in (*_RULES, *_MADE, "netns")}
     inodes = np.unique(records.values["netns_inode"]).tolist()
     rules = _RULES | {"netns": Coded("netns_inode", {inode: spaces.get(inode, str(inode)) for inode in inodes})}
     columns = {name: rule.read(records.values[rule.word], records.known.get(rule.word)) for name, rule in rules.items()}
@@ -262,8 +269,6 @@ COLUMNS = (*_RULES, "netns", *_MADE, "owner_by", *SOCKET_FIELDS)
 
 def _claims(records: Records, columns: Mapping[str, Column], flows: Sequence[Table]) -> tuple[Claims, Column]:
     """Who owns which row, and by what that is known."""
-    if not records.rows:
-        return NO_CLAIMS, unknown("owner_by", 0)
     seen = records.known["pid"]
     by = Coded("by", CALLS).read(records.values["by"], seen)
     ways = [*CALLS.values(), HOLDER, LISTENER]
@@ -287,7 +292,7 @@ def _memory(
     """What the records tell of processes that have ended since."""
 
     def remembered(gone: Collection[int]) -> dict[int, Remembered]:
-        if not records.rows or not gone:
+        if not gone:
             return {}
         pids, rows = np.unique(records.values["pid"], return_index=True)
         paths = groups()
