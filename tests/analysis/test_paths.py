@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fleutan.analysis.paths import Hop, Path, Router, flows_of, loads, merged, steps
+from fleutan.analysis.paths import Hop, Path, Router, flows_of, loads, merged, steps, table
 from fleutan.column import text_column
 from fleutan.table import Reading, Table
 
@@ -148,3 +148,18 @@ def test_a_flow_that_goes_in_a_circle_is_counted_once() -> None:
     routers, links = loads([path("a,b", "c", "a", "c", name="p0")], {"p0": [8.0, 2.0]})
     assert [(one.head, one.rate, one.flows) for one in routers] == [("a", 10.0, 2), ("c", 10.0, 2), ("b", 5.0, 2)]
     assert {(one.tail, one.head): one.rate for one in links}["a", "c"] == 10.0
+
+
+def test_paths_as_a_table() -> None:
+    flows = Table("flows", {"path": text_column(["p0", None, "p1", "p0"])}, Reading("mine"))
+    near = Path("p0", "flow", (hop(1, "10.0.0.1"), hop(2, "10.9.0.77", lost=1)), destination="10.9.0.77")
+    gone = Path("p1", "syn", (hop(1, lost=2),), "silent", "2001:db8::9")
+    found = table([near, gone], flows)
+    first, second = found.rows()
+    assert (first["path"], first["dst"], first["hop_count"], first["rtt_us"], first["path_loss"]) == (
+        *("p0", "10.9.0.77", 2, 2000, 0.5),
+    )
+    assert (first["path_end"], first["connections"], first["via"]) == ("reached", 2, "10.0.0.1 10.9.0.77")
+    assert (second["method"], second["dst"], second["rtt_us"], second["via"]) == ("syn", "2001:db8::9", None, "*")
+    assert (found.kind, found.reading.host) == ("paths", "mine")
+    assert len(table([], flows)) == 0

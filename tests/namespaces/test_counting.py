@@ -183,6 +183,7 @@ def test_a_bridge_and_a_router_count_what_passes_and_own_nothing_of_it() -> None
         near_end, far = world.routed("tbf", "rate", "100mbit", "burst", "64kb", "latency", "50ms")
         with Counting() as counting:
             near_end.run("python3", "-c", _SEND)
+            until(lambda: _unwanted(far) == 5, "all have come")
             table = traffic.table(counting.read())
     rows = [row for row in table.rows() if 7001 in (row["sport"], row["dport"])]
     assert {row["netns_inode"] for row in rows if not row["forwarded"]} == {*map(_of(table), (near_end, far))}
@@ -190,6 +191,12 @@ def test_a_bridge_and_a_router_count_what_passes_and_own_nothing_of_it() -> None
     assert {(row["direction"], row["dev"]) for row in passed} == {("rx", "veth0"), ("tx", "veth1")}
     assert {(row["src"], row["dst"], row["packets"]) for row in passed} == {("192.0.2.1", "192.0.2.129", 5)}
     assert all(row["pids"] is None for row in passed)
+
+
+def _unwanted(host: Host) -> int:
+    """Datagrams for which nobody waited."""
+    names, values = (line.split() for line in host.run("cat", "/proc/net/snmp").splitlines() if line.startswith("Udp:"))
+    return int(values[names.index("NoPorts")])
 
 
 _SEND = (

@@ -9,7 +9,7 @@ from fleutan.linux.inetdiag import ATTRIBUTES, INET_DIAG_MSG, INFO
 from fleutan.linux.iterators import _SOCKET, _TCP
 from fleutan.linux.tcpinfo import Member
 from fleutan.sources.owners import SOCKET_FIELDS
-from fleutan.sources.words import BPF_ONLY, NETLINK_ONLY, RULES, Coded, Flag, Named, Ratio, Whole, both, unknown
+from fleutan.sources.words import BPF_ONLY, NETLINK_ONLY, RULES, Coded, Flag, Named, Octets, Ratio, Whole, both, unknown
 
 #: Made of several words, or of none.
 ELSEWHERE = {"src", "dst", "family", "dev", "netns", "user", *SOCKET_FIELDS}
@@ -107,3 +107,10 @@ def test_nothing_may_be_known(name: str, rows: int) -> None:
 def test_both() -> None:
     assert both(None, SECOND) is SECOND
     assert both(np.array([True, True, False]), SECOND).tolist() == [False, True, False]
+
+
+def test_octets_are_a_number_in_network_order() -> None:
+    rule = Octets("flow_label")
+    column = rule.read(np.array([[0, 0, 7], [0x0F, 0xFF, 0xFE]], np.uint8), np.array([True, False]))
+    assert column.objects() == [7, None]
+    assert column.values.tolist() == [7, 0xFFFFE]

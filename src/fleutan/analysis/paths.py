@@ -14,6 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fleutan.address import parse_prefix
+from fleutan.analysis.figures import float_column, int_column
+from fleutan.column import Column, text_column
 from fleutan.table import Table
 
 
@@ -101,6 +104,29 @@ def flows_of(table: Table) -> dict[str, NDArray[np.int64]]:
     known = column.mask()
     places = ((word, np.flatnonzero(known & (column.values == code))) for code, word in enumerate(column.words or ()))
     return {word: rows for word, rows in places if len(rows)}
+
+
+def table(paths: Sequence[Path], flows: Table) -> Table:
+    """The Table ``paths``: a row each, with how many of the flows take it (``connections``)."""
+    taken = flows_of(flows)
+    ends = [parse_prefix(path.destination or "::") for path in paths]
+    columns = {
+        "path": text_column([path.id for path in paths]),
+        "method": text_column([path.method for path in paths]),
+        "dst": Column(np.array([(end.hi_first, end.lo_first) for end in ends], np.int64).reshape(-1, 2)),
+        "hop_count": int_column(np.array([float(len(path.hops)) for path in paths])),
+        "rtt": int_column(np.array([np.nan if path.rtt_us is None else path.rtt_us for path in paths], np.float64)),
+        "path_loss": float_column(np.array([_loss(path) for path in paths], np.float64), 4),
+        "path_end": text_column([path.ended for path in paths]),
+        "connections": int_column(np.array([float(len(taken.get(path.id, ()))) for path in paths])),
+        "via": text_column([" ".join(",".join(sorted(hop.addresses)) or "*" for hop in path.hops) for path in paths]),
+    }
+    return Table("paths", columns, flows.reading)
+
+
+def _loss(path: Path) -> float:
+    loss = path.hops[-1].loss if path.hops and not path.inferred else None
+    return np.nan if loss is None else loss
 
 
 def merged(paths: Iterable[Path]) -> tuple[list[Path], list[int]]:

@@ -59,7 +59,7 @@ _SOCKET: Layout = (
     ("u1", TCLASS, "tclass"),
     ("u1", V6ONLY, "v6only"),
     ("u1", SOCKET, "shutdown"),
-    ("V3", HIDDEN, "padding"),
+    ("3u1", TCLASS, "flow_label"),
 )
 #: struct tcp_record, bpf/tcp_info.h, which follows it for every TCP socket.
 _TCP: Layout = (

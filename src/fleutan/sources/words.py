@@ -75,6 +75,19 @@ class Ratio(NamedTuple):
         return Column(values / self.divisor, known)
 
 
+class Octets(NamedTuple):
+    """A number in several octets, in network order."""
+
+    word: str
+
+    def read(self, values: Values, known: Known | None) -> Column:
+        """int64."""
+        number = np.zeros(len(values), np.int64)
+        for octet in values.T:
+            number = number << 8 | octet
+        return Column(number, known)
+
+
 class Flag(NamedTuple):
     """A bit."""
 
@@ -123,7 +136,7 @@ class Named(NamedTuple):
         return Column(codes, None, tuple(names))
 
 
-Rule = Whole | Ratio | Flag | Coded | Named
+Rule = Whole | Ratio | Octets | Flag | Coded | Named
 
 
 def both(known: Known | None, also: NDArray[np.bool_]) -> Known:
@@ -160,6 +173,7 @@ RULES: dict[str, Rule] = {
     "priority": Whole("sk_priority"),
     "tos": Whole("tos"),
     "tclass": Whole("tclass"),
+    "flow_label": Octets("flow_label"),
     "v6only": Flag("v6only"),
     "ulp": Named("ulp"),
     "rqueue": Whole("idiag_rqueue"),
@@ -246,6 +260,6 @@ RULES: dict[str, Rule] = {
     "mptcp_token": Whole("mptcpi_token"),
 }
 #: Fields that only the BPF reader gives; of the device sock_diag tells where a socket is bound to one.
-BPF_ONLY = frozenset({"dev", "priority", "cpu", "rx_queue", "tx_queue", "snd_una", "snd_nxt", "rcv_nxt"})
+BPF_ONLY = frozenset({"flow_label", "dev", "priority", "cpu", "rx_queue", "tx_queue", "snd_una", "snd_nxt", "rcv_nxt"})
 #: Fields that only sock_diag gives: what a congestion control says of itself.
 NETLINK_ONLY = frozenset(name for name in RULES if name.startswith(("bbr_", "vegas_", "dctcp_")))

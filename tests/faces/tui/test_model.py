@@ -113,7 +113,8 @@ def test_tabs_group_and_keep_their_order(model: Model) -> None:
     assert model.order().column == "trend"
     assert model.open(2) == ""
     assert model.order().column == "retrans_rate"
-    assert model.open(0) == ""
+    assert model.open(0).startswith("no paths: start with --paths")
+    assert model.open(11) == ""
     assert model.tab.number == 2
 
 

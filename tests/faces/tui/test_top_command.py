@@ -30,7 +30,7 @@ def question(*words: str) -> Question:
 def test_options_are_those_of_flows() -> None:
     own = {parameter.name: parameter for parameter in top.command.params}
     theirs = {parameter.name: parameter for parameter in flows.command.params if parameter.name != "interval"}
-    assert set(top.SHARED) == set(own) - {"interval"}
+    assert set(top.SHARED) == set(own) - {"interval", "paths"}
     assert all(own[name].opts == theirs[name].opts for name in top.SHARED if name != "resolve")
 
 

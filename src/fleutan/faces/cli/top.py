@@ -40,7 +40,13 @@ def _shared() -> list[click.Parameter]:
     metavar="SECS",
     help="Time between two readings.",
 )
-def command(interval: float, **words: Any) -> None:
+@click.option(
+    "--paths",
+    type=click.FloatRange(min=1, max=flows.DAY),
+    metavar="SECS",
+    help="Trace the flows' paths so often, for a tab of them (as 'fleutan paths' does).",
+)
+def command(interval: float, paths: float | None, **words: Any) -> None:
     """Watch the flows of this host live.
 
     Rates, their trend, and what limits each flow, every second.  FILTER chooses flows as in
@@ -62,7 +68,7 @@ def command(interval: float, **words: Any) -> None:
         pending = reader.begin()  # the kernel is read while textual is imported
         from fleutan.faces.tui.run import run
 
-        sys.exit(run(reader, question, pending, interval, words["resolve"], words["netns"]))
+        sys.exit(run(reader, question, pending, interval, words["resolve"], words["netns"], paths))
 
 
 def _require_terminal() -> None:

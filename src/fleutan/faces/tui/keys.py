@@ -37,7 +37,7 @@ KEYS = (
     Key(("p",), "pause", 0, "p", "pause; the first rates after it are those of all of it"),
     Key(("r",), "reset", 0, "r", "rates and history from now on"),
     Key(("e",), "export", 0, "e", "write what is shown to a file, as JSON"),
-    *(Key((str(number),), "tab", number, "1-9" if number == 1 else "", "tabs") for number in range(1, 10)),
+    *(Key((str(number % 10),), "tab", number % 10, "0-9" if number == 1 else "", "tabs") for number in range(1, 11)),
     Key(("tab", "right"), "beside", 1, "Tab", "the next tab"),
     Key(("shift+tab", "left"), "beside", -1),
 )

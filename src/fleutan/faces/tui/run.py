@@ -24,15 +24,22 @@ from fleutan.table import Table
 
 
 def run(
-    reader: Reader, question: Question, pending: Pending, seconds: float, resolve: bool, netns: str | None = None
+    reader: Reader,
+    question: Question,
+    pending: Pending,
+    seconds: float,
+    resolve: bool,
+    netns: str | None = None,
+    traced_every: float | None = None,
 ) -> int:
     """The exit status: 0, 130 after an interrupt, 128 and the number of a signal that ended it.
 
-    What is wrong with the first reading is raised before anything is drawn.
+    With ``traced_every`` the flows' paths are traced so often, in seconds.  What is wrong with the
+    first reading is raised before anything is drawn.
     """
     with ExitStack() as held:
-        dropped = dropping(reader, netns, held)
-        sampler = Sampler(reader, question, dropped, meters=counting(held), places=Places(netns))
+        beside = dropping(reader, netns, held) | tracing(question, netns, traced_every, held)
+        sampler = Sampler(reader, question, beside, meters=counting(held), places=Places(netns))
         model = Model()
         model.take(sampler.first(pending))
         app = Top(
@@ -61,6 +68,19 @@ def dropping(reader: Reader, netns: str | None, held: ExitStack) -> dict[str, Ca
     except FleutanError:  # the tab says what it takes
         return {}
     return {"drops": Dropped(counted.read).table}
+
+
+def tracing(
+    question: Question, netns: str | None, seconds: float | None, held: ExitStack
+) -> dict[str, Callable[[], Table]]:
+    """The paths of the flows that are watched at first, traced while ``held`` lasts; none unless asked for."""
+    if seconds is None:
+        return {}
+    from fleutan.faces.tui.traced import Traced
+    from fleutan.live.paths import ask
+
+    reader = held.enter_context(Reader(netns))
+    return {"paths": held.enter_context(Traced(lambda: ask(question, reader), seconds)).table}
 
 
 def _names() -> figures.Names:

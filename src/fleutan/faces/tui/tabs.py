@@ -87,6 +87,15 @@ TABS = (
         needs="nothing was dropped since the start, or BPF is not to be had (see 'fleutan doctor')",
         first=("packets",),
     ),
+    Tab(
+        0,
+        "paths",
+        columns=("path", "dst", "method", "hop_count", "rtt", "path_loss", "connections", "path_end", "via"),
+        spare=("path_end", "method", "path_loss", "connections", "hop_count", "via", "rtt"),
+        kind="paths",
+        needs="start with --paths SECS to trace them (root), or nothing was traced yet",
+        first=("path",),
+    ),
 )
 
 #: What the screen shows of a flow: all that a question has to give.

@@ -103,8 +103,17 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct netns_sysctl_ipv6 {
+	__u8 auto_flowlabels, flowlabel_state_ranges;
+};
+
+struct netns_ipv6 {
+	struct netns_sysctl_ipv6 sysctl;
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_ipv6 ipv6;
 };
 
 typedef struct { struct net *net; } possible_net_t;
@@ -197,7 +206,7 @@ struct sock {
 	struct timer_list sk_timer;
 	struct timer_list tcp_retransmit_timer; /* not in 6.18 */
 	unsigned long sk_pacing_rate, sk_max_pacing_rate, sk_tsq_flags;
-	__u32 sk_priority, sk_mark;
+	__u32 sk_priority, sk_mark, sk_txhash;
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
 	__u32 sk_ack_backlog, sk_max_ack_backlog;
@@ -207,6 +216,7 @@ struct sock {
 };
 
 struct ipv6_pinfo {
+	__be32 flow_label;
 	__u8 tclass;
 };
 

@@ -45,7 +45,7 @@ struct socket_record {
 	__u32 rmem_alloc, rcvbuf, wmem_alloc, sndbuf, fwd_alloc, wmem_queued, optmem, backlog, drops;
 	__u16 idiag_sport, idiag_dport, rx_queue, tx_queue;
 	__u8 proto, idiag_family, idiag_state, idiag_timer, idiag_retrans, tos, tclass, v6only;
-	__u8 shutdown, padding[3];
+	__u8 shutdown, flow_label[3]; /* of TCP over IPv6, in network order */
 };
 
 /* -- units: jiffies_to_usecs(), jiffies_to_msecs(), jiffies_delta_to_msecs(); for a tick that is

@@ -11,6 +11,12 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* IPV6_FLOWLABEL_MASK, IPV6_FLOWLABEL_STATELESS_FLAG, IP6_AUTO_FLOW_LABEL_* (include/net/ipv6.h). */
+#define FLOW_LABEL 0xfffff
+#define STATELESS_LABEL 0x80000
+#define LABELS_ON 1
+#define LABELS_FORCED 3
+
 struct holder_record {
 	__u32 pid, fd, inode;
 };
@@ -99,12 +105,33 @@ static __always_inline void request(struct socket_record *r, struct tcp_request_
 /* A record goes out in two parts, for both together would not fit the 512 bytes of stack; where
  * the second does not fit the buffer any more, the kernel takes the first back and tries again. */
 
+/* The label that its packets leave with: one that was set, else the hash of the connection where the
+ * namespace has it so (ip6_make_flowlabel, include/net/ipv6.h). */
+static __always_inline void flow_label(struct socket_record *r, struct inet_sock *inet)
+{
+	struct netns_sysctl_ipv6 *sysctl = &inet->sk.__sk_common.skc_net.net->ipv6.sysctl;
+	__u32 hash = inet->sk.sk_txhash, label;
+
+	if (r->idiag_family != AF_INET6)
+		return;
+	label = __builtin_bswap32(inet->pinet6->flow_label) & FLOW_LABEL;
+	if (!label && (sysctl->auto_flowlabels == LABELS_ON || sysctl->auto_flowlabels == LABELS_FORCED)) {
+		label = __builtin_bswap32(hash << 16 | hash >> 16) & FLOW_LABEL;
+		if (sysctl->flowlabel_state_ranges)
+			label |= STATELESS_LABEL;
+	}
+	r->flow_label[0] = label >> 16;
+	r->flow_label[1] = label >> 8;
+	r->flow_label[2] = label;
+}
+
 static __noinline int write_socket(struct seq_file *seq, struct tcp_sock *tp, __u32 uid)
 {
 	struct socket_record r = {};
 
 	full_socket(&r, &tp->inet_conn.icsk_inet, uid);
 	tcp_queues(&r, tp);
+	flow_label(&r, &tp->inet_conn.icsk_inet);
 	timer(&r, tp);
 	r.known |= HAS_TCP;
 	if (tp->inet_conn.icsk_ca_ops)
