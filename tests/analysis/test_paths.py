@@ -163,3 +163,13 @@ def test_paths_as_a_table() -> None:
     assert (second["method"], second["dst"], second["rtt_us"], second["via"]) == ("syn", "2001:db8::9", None, "*")
     assert (found.kind, found.reading.host) == ("paths", "mine")
     assert len(table([], flows)) == 0
+
+
+def test_equal_paths_keep_how_their_hops_are_balanced_and_linked() -> None:
+    spread = hop(2, "b", "c")._replace(balancing="per flow", links=(("a", "b"), ("a", "c")))
+    one = Path("", "udp", (hop(1, "a"), spread))
+    [found], _ = merged([one, one])
+    assert (found.hops[1].balancing, found.hops[1].links) == (spread.balancing, spread.links)
+    assert found.goes("a", "b")
+    assert not found.goes("x", "b")
+    assert found.goes("", "a")

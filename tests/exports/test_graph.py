@@ -124,6 +124,16 @@ def test_rates(rate: float, said: str) -> None:
     assert line == f'  n0 -> n1 [label="p4\\n{said}"];'
 
 
+def test_only_links_that_are_known_are_drawn_where_they_were_looked_for() -> None:
+    ways = (("a", "c"), ("b", "d"))
+    pairs = ((Router(one, (1.0,)), Router(other, (1.0,))) for one, other in ("ab", "cd"))
+    first, second = (hop(ttl, *routers) for ttl, routers in enumerate(pairs, 1))
+    text = "\n".join(dot([Path("p0", "udp", (first, second._replace(links=ways)))], ([], [])))
+    assert text.count("->") == 4
+    text = "\n".join(dot([Path("p0", "udp", (first, second))], ([], [])))
+    assert text.count("->") == 6
+
+
 def test_a_path_that_comes_twice_over_a_link_is_named_once() -> None:
     circle = Path("p0", "flow", (hop(1, CORE), hop(2, TWIN), hop(3, CORE), hop(4, TWIN)), "loop", "192.0.2.9")
     assert [line for line in mermaid([circle], ([], [])) if "-->" in line] == [

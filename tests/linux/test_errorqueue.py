@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import time
 from collections.abc import Iterator
@@ -87,6 +88,19 @@ def test_what_does_not_fit_is_told_once(version: int) -> None:
     with ErrorQueue(HERE[version], closed_port(version)) as queue:
         assert queue.send(9, bytes(70000)).errno == errno.EMSGSIZE
         assert queue.receive(0) == []
+
+
+def test_several_are_waited_for_at_once(version: int) -> None:
+    port = closed_port(version)
+    with ErrorQueue(HERE[version], port) as one, ErrorQueue(HERE[version], port) as other:
+        waiting = select.poll()
+        for queue in (one, other):
+            waiting.register(queue.fileno(), select.POLLIN)
+        assert waiting.poll(0) == []
+        other.send(9, b"")
+        ready = [file for file, _ in waiting.poll(DEADLINE * 1000)]
+        assert ready == [other.fileno()]
+        assert len(other.receive(0)) == 1
 
 
 def test_nothing_comes_within_the_time(version: int) -> None:

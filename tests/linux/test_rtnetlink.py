@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from fleutan.errors import FleutanError
+from fleutan.linux import rtnetlink
 from fleutan.linux.rtnetlink import attributes, dump, messages
 
 DONE, ERROR, GETLINK = 3, 2, 18
@@ -63,3 +64,10 @@ def test_this_host_has_a_loopback_device() -> None:
 def test_what_the_kernel_refuses() -> None:
     with pytest.raises(FleutanError, match="things: the kernel does not list them"):
         list(dump("things", 4095, bytes(16)))
+
+
+@pytest.mark.parametrize(("flags", "interrupted"), [(0x2, False), (0x12, True), (0x10, True)])
+def test_an_answer_says_whether_something_changed_meanwhile(flags: int, interrupted: bool) -> None:
+    part = struct.pack("=IHHII", 16, 3, flags, 1, 0)
+    assert rtnetlink._is_interrupted(part) is interrupted
+    assert not rtnetlink._is_interrupted(b"")

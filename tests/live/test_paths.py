@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,7 @@ from tests.bpf import needs_bpf
 from tests.faces.cli.conftest import table_of
 
 from fleutan.analysis.paths import Hop, Path, Router
-from fleutan.errors import UsageError
+from fleutan.errors import NotSupported, UsageError
 from fleutan.linux import capabilities
 from fleutan.live import Question
 from fleutan.live import paths as live
@@ -37,6 +40,7 @@ ROW: dict[str, Any] = {
     "rcv_nxt": 200,
     "rcv_wnd": 70_000,
     "dev": "eth0",
+    "flow_label": 77,
 }
 needs_raw = pytest.mark.skipif(bool(capabilities.missing(("CAP_NET_RAW",))), reason="needs CAP_NET_RAW")
 
@@ -58,10 +62,67 @@ def test_a_connection_is_traced_with_its_own_ends_and_numbers() -> None:
     assert found[0].aim == Aim(
         Flow(4, bytes([10, 9, 0, 1]), bytes([10, 9, 0, 77]), 6, 1, 443, tos=8), "flow", 100, 200, 0xFFFF, 5, "eth0"
     )
-    assert found[1].aim.flow.family == 6
+    assert (found[1].aim.flow.family, found[1].aim.flow.label) == (6, 77)
     assert live._live(rows, every(rows), Settings("icmp")) == []
     assert live._live(table({"rcv_wnd": None}), np.arange(1), Settings())[0].aim.window == 0xFFFF
     assert live._live(table({"rcv_wnd": 500}), np.arange(1), Settings())[0].aim.window == 500
+
+
+@needs_raw
+def test_inside_flows_of_udp_only_where_that_is_asked_for() -> None:
+    here = {"proto": "udp", "snd_una": None, "src": "127.0.0.1", "dst": "127.0.0.77", "dev": None, "dport": 4433}
+    rows = table({}, here | {"sport": 2}, here | {"state": "close"}, here | {"src": "fe80::2", "dst": "fe80::1"})
+    notes: list[str] = []
+    with Reader(source="netlink") as reader:
+        [dump] = reader.take().namespaces
+        assert live._inside(rows, every(rows), dump, Settings(), reader, notes) == []
+        assert live._inside(rows, np.arange(1), dump, Settings("flow"), reader, notes) == []
+        assert notes == []
+        [(wanted, found)] = live._inside(rows, every(rows), dump, Settings("flow"), reader, notes)
+    assert wanted.rows == [1]
+    assert wanted.aim.flow == Flow(4, bytes([127, 0, 0, 1]), bytes([127, 0, 0, 77]), 17, 2, 4433, tos=8)
+    assert (found.path.method, found.path.ended, found.path.hops) == ("flow", "reached", (Hop(1, ()),))
+    assert notes == ["not inside UDP flows to fe80::1: nobody says how far away it is"]
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Without the right to raw sockets for a while."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_without_raw_sockets_a_note_says_what_is_missing() -> None:
+    notes: list[str] = []
+    auto, forced = (live._possible(Settings(method), notes) for method in ("", "udp"))
+    assert (auto.method, auto.raw) == (forced.method, forced.raw) == ("udp", False)
+    by, why = "by UDP sockets, which see neither MPLS labels nor", "probing with raw sockets: it needs CAP_NET_RAW"
+    assert [(note.partition(by)[0], why in note) for note in notes] == [("not inside the flows but ", True), ("", True)]
+    assert live._possible(Settings("icmp"), notes) == Settings("icmp")
+    settings = Settings(destinations=("127.0.0.78", "fe80::1"), pps=0)
+    nothing = Question(protos=("dccp",))
+    with Reader(source="netlink") as reader:
+        found = ask(nothing, reader, settings)
+        with pytest.raises(NotSupported, match="it needs CAP_NET_RAW"):
+            ask(nothing, reader, replace(settings, method="icmp"))
+    [path] = found.paths
+    assert (path.method, path.ended, [sorted(hop.addresses) for hop in path.hops]) == (
+        *("udp", "reached"),
+        [["127.0.0.78"]],
+    )
+    assert any("fe80::1" in note for note in found.flows.reading.notes)
+    assert any(note.startswith("not inside the flows") for note in found.flows.reading.notes)
+
+
+@needs_raw
+def test_with_raw_sockets_nothing_is_missing() -> None:
+    notes: list[str] = []
+    assert [live._possible(Settings(method), notes) for method in ("", "udp")] == [Settings(), Settings("udp")]
+    assert notes == []
 
 
 def test_of_many_connections_to_one_address_some_are_traced_and_a_note_says_so() -> None:
@@ -155,3 +216,18 @@ def test_a_way_that_cannot_be_gone_is_told() -> None:
         found = ask(Question("pid = 0"), reader, settings, 0.01)
     assert found.paths == []
     assert any("fe80::1" in note for note in found.flows.reading.notes)
+
+
+@needs_raw
+@pytest.mark.parametrize("method", ["", "syn", "icmp"])
+def test_all_ways_to_this_host(method: str) -> None:
+    settings = Settings(method, destinations=("127.0.0.1",), pps=0, confidence=0.95)
+    with Reader(source="netlink") as reader:
+        [path] = ask(Question("pid = 0"), reader, settings).paths
+    assert (path.method, path.ended) == (method or "udp", "reached")
+    assert [sorted(hop.addresses) for hop in path.hops] == [["127.0.0.1"]]
+
+
+def test_all_ways_are_not_those_of_one_flow() -> None:
+    with pytest.raises(UsageError, match="--multipath goes with syn, udp or icmp"):
+        Settings("flow", confidence=0.95)

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def routers(path: Row) -> list[list[str]]:
     return [[router["addr"] for router in hop["routers"]] for hop in path["hops"]]
 
 
-def crossed(town: Town, client: Actor, server: Actor, port: int) -> str:
+def crossed(town: Town, client: Actor, server: Actor, port: int, address: str) -> str:
     """By which of the routers in the middle a connection's own packets go, as those count."""
 
     def counts() -> list[int]:
@@ -129,7 +130,7 @@ def crossed(town: Town, client: Actor, server: Actor, port: int) -> str:
         server.do(f"assert by_port[{port}].recv(1) == b'x'")
     grown = [now - then for now, then in zip(counts(), before, strict=True)]
     assert sum(count >= 5 for count in grown) == 1  # neighbours ask now and then, too
-    return f"10.2.{grown.index(max(grown))}.2"
+    return _router(address, f"2:{grown.index(max(grown))}")
 
 
 def _packets(host: Host, device: str) -> int:
@@ -145,21 +146,30 @@ def counters(host: Host) -> dict[str, int]:
     return {name: found[name] for name in ("RetransSegs", "OutRsts", "EstabResets", "AttemptFails", "InErrs")}
 
 
-def test_every_connection_is_traced_along_its_own_way(town: Town) -> None:
-    client, server, port = town.connected(FLOWS, "10.4.0.2")
+@pytest.mark.parametrize(("address", "policy"), [("10.4.0.2", 1), ("fd00:4::2", 1), ("fd00:4::2", 0)])
+def test_every_connection_is_traced_along_its_own_way(town: Town, address: str, policy: int) -> None:
+    """Routers hash ports, or of IPv6 the flow label instead, which is what they do unless told."""
+    town.first.run("sysctl", "-qw", f"net.ipv6.fib_multipath_hash_policy={policy}")
+    client, server, port = town.connected(FLOWS, address)
     before = counters(town.near), counters(town.far)
     found = asked(town.near, "dport", str(port), "--each", str(FLOWS), "--pps", "2000")
     assert (counters(town.near), counters(town.far)) == before
     ways = {path["id"]: routers(path) for path in found["paths"]}
     assert all(path["method"] == "flow" and path["ended"] == "reached" for path in found["paths"])
     for way in ways.values():
-        assert [way[0], way[3]] == [["10.1.0.2"], ["10.4.0.2"]]
+        assert [way[0], way[3]] == [[_router(address, "1:0")], [address]]
     assert len(found["flows"]) == FLOWS
     told = {row["sport"]: ways[row["path"]][1] for row in found["flows"]}
-    assert {own: [crossed(town, client, server, own)] for own in told} == told
+    assert {own: [crossed(town, client, server, own, address)] for own in told} == told
     assert len({tuple(way[1]) for way in ways.values()}) == 4
     client.do("[one.sendall(b'alive') for one in c]")
     assert server.ask("{bytes(one.recv(99)).decode() for one in d} == {'alive'}") is True
+
+
+def _router(address: str, net: str) -> str:
+    """The address of the router behind a net, of the version of another address."""
+    major, minor = net.split(":")
+    return str(ip_address(f"fd00:{major}:{minor}::2" if ":" in address else f"10.{major}.{minor}.2"))
 
 
 def test_other_methods_go_the_same_number_of_hops(town: Town) -> None:
@@ -205,6 +215,9 @@ def test_without_privilege_it_says_what_it_takes(town: Town) -> None:
     unprivileged = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set=-all"]
     *_, port = town.connected(1, "10.4.0.2")
     done = town.near.fleutan("paths", "dport", str(port), before=unprivileged)
-    assert done.returncode in (0, 1)
-    assert "Traceback" not in done.stderr
+    assert done.returncode == 0
+    assert "not inside the flows but by UDP sockets" in done.stderr
     assert "CAP_NET_RAW" in done.stderr
+    done = town.near.fleutan("paths", "dport", str(port), "--method", "syn", before=unprivileged)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].startswith("fleutan: probing with raw sockets: it needs CAP_NET_RAW")

@@ -36,6 +36,21 @@ def test_a_datagram_octet_by_octet() -> None:
     )
 
 
+def test_a_bare_datagram_octet_by_octet() -> None:
+    probe = Probe(flow(4, 17), 3, 0x1234, payload=b"odd", bare=True)
+    assert packet(probe) == bytes.fromhex("45 00 001c  1234 4000  03 11 7966  c0000201 c63364029c40 01bb 0008 75ab")
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_bare_datagrams_have_a_checksum_and_the_right_one(family: int) -> None:
+    covered = pseudo(NEAR[family], FAR[family], 17, 8)
+    for port in range(1 << 16):
+        body = transport(Probe(flow(family, 17, sport=port), 9, 1, bare=True))
+        assert len(body) == 8
+        assert body[6:] != b"\0\0"
+        assert sum(struct.unpack(f"!{(len(covered) + 8) // 4}I", covered + body)) % 0xFFFF == 0
+
+
 @pytest.mark.parametrize(("family", "kind"), [(4, 8), (6, 128)])
 def test_an_echo_request_octet_by_octet(family: int, kind: int) -> None:
     body = transport(Probe(flow(family, ECHO[family], sport=7, dport=0xBEEF), 3, 0x1234))

@@ -133,11 +133,54 @@ def test_more_silent_hops_than_ahead_do_not_stop_it() -> None:
     assert (trace.ended, trace.distance) == (REACHED, 7)
 
 
-def test_a_destination_that_keeps_silent_may_be_inferred() -> None:
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_destination_that_keeps_silent_is_inferred_while_its_connection_moves_on(moves: bool) -> None:
     trace = Trace(probe(flags=ACK), Rules(queries=1, inferred=True))
+    trace.renew(trace.template.seq + moves, trace.template.ack)
     run([trace], Chain(4, answer="", silent=[5]))
-    assert (trace.ended, trace.distance) == (SILENT, 5)
-    assert sources(trace) == [*way(4)[:4], []]
+    assert (trace.ended, trace.distance) == (SILENT, 5 if moves else None)
+    assert sources(trace) == [*way(4)[:4], *([[]] if moves else [])]
+
+
+def test_a_refusal_stands_where_its_router_is() -> None:
+    """The way breaks off meanwhile, and the router before the gap tells it of few probes."""
+    trace = Trace(probe(), Rules(queries=2))
+
+    def broken(sent: Probe) -> list[tuple[Reply, int]]:
+        if sent.ttl <= 2:
+            return [(reply(sent, router(sent.ttl)), MS)]
+        return [(reply(sent, router(2), "unreachable", 1), 2 * MS)] if sent.ttl == 6 else []
+
+    run([trace], broken)
+    assert (trace.ended, trace.distance, sources(trace)) == (REFUSED, 2, way(2)[:2])
+    assert [answer.kind for answer in trace.hops[1].answers].count("unreachable") >= 1
+    assert [hop.waiting for hop in trace.hops[:2]] == [0, 0]
+
+
+def test_who_does_not_know_the_sequence_number_is_not_believed() -> None:
+    """The number that stands in IP's identification is easily guessed."""
+    trace = Trace(probe(flags=ACK), Rules(queries=1))
+    sent = trace.due(0)
+    assert sent is not None
+    trace.sent(sent.number, WALL)
+    quoted = Quote(1, 0, 40, True, None)
+    forged = reply(sent, router(66))._replace(quoted=quoted, seq=trace.template.seq + 1)
+    assert not trace.heard(forged, WALL + MS)
+    assert trace.heard(forged._replace(source=router(1), seq=trace.template.seq - sent.number), WALL + 2 * MS)
+    assert trace.hops[0].sources == [router(1)]
+
+
+def test_a_source_that_was_translated_is_told_of() -> None:
+    trace = Trace(probe(), Rules(queries=1))
+    quoted = Quote(1, 0, 40, True, None)
+
+    def translating(sent: Probe) -> list[tuple[Reply, int]]:
+        source = HERE if sent.ttl == 1 else bytes([203, 0, 113, 1])
+        told = reply(sent, router(sent.ttl) if sent.ttl < 3 else THERE)
+        return [(told._replace(flow=sent.flow._replace(src=source), quoted=quoted), MS)]
+
+    run([trace], translating, most=10)
+    assert [hop.answers[0].translated for hop in trace.hops[:2]] == [False, True]
 
 
 def test_an_answer_without_a_number_is_the_nearest_ones() -> None:

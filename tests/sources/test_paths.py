@@ -16,10 +16,11 @@ from tests.protocols.packets import FAR, NEAR, exceeded, ip, message
 
 from fleutan.analysis.paths import Path
 from fleutan.column import Column
+from fleutan.errors import NotSupported
 from fleutan.linux.egress import Sent, Unsendable
 from fleutan.linux.namespaces import Namespace, current
 from fleutan.linux.tcpfilter import Peer
-from fleutan.protocols.probes import ACK, SYN, Flow
+from fleutan.protocols.probes import ACK, SYN, Flow, Probe
 from fleutan.protocols.replies import Label, Quote, Reply
 from fleutan.protocols.tracer import SECOND, Rules, Trace
 from fleutan.sources import paths
@@ -101,12 +102,16 @@ def test_a_way_is_its_routers_and_its_end() -> None:
     assert network.expected == []
 
 
-def test_a_connection_whose_end_keeps_silent_ends_behind_its_last_router() -> None:
+@pytest.mark.parametrize(("moved", "ended", "behind"), [(1, "reached", [[]]), (0, "silent", [])])
+def test_a_connection_whose_end_keeps_silent_ends_behind_its_last_router_while_it_moves_on(
+    moved: int, ended: str, behind: list[list[str]]
+) -> None:
     network = Network()
-    rules = RULES | {"flow": Rules(queries=1, inferred=True, gap=2, wait_ns=SECOND // 10)}
-    [found] = trace([aim("flow", TCP, seq=1000, ack=5)], HERE, rules, 0, None, network.kernel())
-    assert found.path.ended == "reached"
-    assert addresses(found.path) == [["10.0.0.1"], ["10.0.0.2"], ["10.0.0.3"], []]
+    rules = RULES | {"flow": Rules(queries=1, inferred=True, gap=2, wait_ns=SECOND // 2)}
+    one = aim("flow", TCP, seq=1000, ack=5, cookie=7)
+    [found] = trace([one], HERE, rules, 0, lambda _: {7: Numbers(1000 + moved, 5)}, network.kernel())
+    assert found.path.ended == ended
+    assert addresses(found.path) == [["10.0.0.1"], ["10.0.0.2"], ["10.0.0.3"], *behind]
     assert network.expected == [Peer(4, FAR[4], 443, 40000)]
 
 
@@ -116,6 +121,25 @@ def test_each_way_leaves_by_its_device() -> None:
     first, second = trace([aim(device="eth0"), other], HERE, RULES, 0, None, network.kernel())
     assert network.devices == ["eth0", "eth1"]
     assert addresses(first.path) == addresses(second.path)
+
+
+@dataclass
+class Full(Network):
+    """Its queue has no room until a moment, or never."""
+
+    until_ns: int = 0
+
+    def send(self, packet: bytes) -> Sent:
+        return Sent(WALL, errno.ENOBUFS) if self.now < self.until_ns else super().send(packet)
+
+
+def test_a_full_queue_is_waited_for_but_not_forever() -> None:
+    [found] = trace([aim()], HERE, RULES, 0, None, Full(until_ns=2 * SECOND).kernel())
+    assert (found.path.ended, [hop.lost for hop in found.path.hops]) == ("reached", [0] * 4)
+    network = Full(until_ns=1 << 62)
+    [found] = trace([aim()], HERE, RULES, 0, None, network.kernel())
+    assert (found.errno, found.path.ended) == (errno.ENOBUFS, "unsent")
+    assert 4 * SECOND <= network.now < 5 * SECOND
 
 
 def test_what_is_not_let_out_ends_the_way() -> None:
@@ -141,12 +165,57 @@ def test_connections_are_read_anew_and_those_that_closed_left_alone() -> None:
     assert int.from_bytes(network.sent[-1][28:32], "big") == 6000
 
 
+def test_another_wire_takes_the_place_of_raw_sockets() -> None:
+    class Far:
+        """One that answers every probe itself."""
+
+        def __init__(self) -> None:
+            self.coming: list[tuple[Reply, int]] = []
+
+        def send(self, probe: Probe) -> Sent:
+            number = probe.number if probe.ttl > 1 else None  # what quotes too little tells no number
+            self.coming.append((Reply(FAR[4], "unreachable", 3, probe.flow, number, 64), WALL + 1000))
+            return Sent(WALL)
+
+        def receive(self, seconds: float) -> list[tuple[Reply, int]]:
+            network.now += int(seconds * SECOND) + 1
+            found, self.coming = self.coming, []
+            return found
+
+    network = Network()
+    [found] = trace([aim("udp", UDP)], HERE, RULES, 0, None, network.kernel(), Far())
+    assert network.devices == []
+    assert addresses(found.path) == [[], [str(ip_address(FAR[4]))]]
+    assert (found.path.ended, found.path.rtt_us, found.expired) == ("reached", 1.0, 0)
+
+
+def test_a_flow_of_udp_is_traced_up_to_the_router_before_its_end() -> None:
+    network, inside = Network(), aim("flow", UDP, distance=4)
+    [found] = trace([inside], HERE, RULES, 0, None, network.kernel())
+    assert addresses(found.path) == [["10.0.0.1"], ["10.0.0.2"], ["10.0.0.3"], []]
+    assert (found.path.ended, found.path.inferred, found.expired) == ("reached", True, 3)
+    assert [(len(packet), packet[8]) for packet in network.sent] == [(28, 1), (28, 2), (28, 3)]
+    assert network.expected == []
+
+
+def test_whether_raw_sockets_may_be_used() -> None:
+    @contextmanager
+    def forbidden(device: str) -> Iterator[Network]:
+        raise NotSupported("probing with raw sockets", "it needs CAP_NET_RAW")
+        yield
+
+    assert paths.refused(Network().kernel()) is None
+    why = paths.refused(Network().kernel()._replace(prober=forbidden))
+    assert str(why) == "probing with raw sockets: it needs CAP_NET_RAW"
+
+
 def test_templates() -> None:
     live = template(aim("flow", TCP, seq=9, ack=8, window=7))
     assert (live.seq, live.ack, live.window, live.flags, live.number) == (9, 8, 7, ACK, 1)
     syn = template(aim("syn", TCP))
     assert (syn.seq & 0xFFFF, syn.flags) == (0, SYN)
     assert template(aim("udp", UDP)).flags == 0
+    assert (template(aim("flow", UDP)).bare, live.bare) == (True, False)
 
 
 def test_addresses_as_octets() -> None:
@@ -162,7 +231,8 @@ def answered(*replies: Reply) -> Path:
     probes = [probe for probe in iter(lambda: one.due(0), None) if probe.ttl == 1]
     for probe, reply in zip(probes, replies, strict=True):
         one.sent(probe.number, WALL)
-        one.heard(reply._replace(flow=probe.flow, number=probe.number), WALL + 5000)
+        quoted = probe.flow._replace(src=reply.flow.src)
+        one.heard(reply._replace(flow=quoted, number=probe.number), WALL + 5000)
     return path_of(one, "syn")
 
 
@@ -192,6 +262,10 @@ def test_what_routers_tell_and_what_was_changed() -> None:
     assert (router.labels, router.changes) == (("24001 ttl 1",), ("nat", "tos 0x20"))
     [router] = answered(reply("time-exceeded", quoted=Quote(1, 0, None, True, None))).hops[0].routers
     assert router.changes == ()
+    elsewhere = reply("time-exceeded", quoted=Quote(1, 0, None, True, None))
+    elsewhere = elsewhere._replace(flow=elsewhere.flow._replace(src=bytes([203, 0, 113, 9])))
+    [router] = answered(elsewhere).hops[0].routers
+    assert router.changes == ("nat",)
 
 
 @pytest.mark.parametrize(("method", "proto", "port"), [("syn", TCP, 443), ("udp", UDP, 33434), ("icmp", ICMP, 0xBEEF)])

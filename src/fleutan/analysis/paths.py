@@ -50,6 +50,10 @@ class Hop(NamedTuple):
     routers: tuple[Router, ...]
     sent: int = 0
     lost: int = 0
+    #: How packets are spread over several routers here: "per flow", "per packet", or "" where that is not known.
+    balancing: str = ""
+    #: From which routers of the hop before to which of this one flows were seen to go, where that is known.
+    links: tuple[tuple[str, str], ...] = ()
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -90,6 +94,11 @@ class Path(NamedTuple):
     def rtt_us(self) -> float | None:
         """The least round-trip time to the destination; None where it did not answer."""
         return self.hops[-1].rtt_us if self.ended == "reached" and self.hops else None
+
+    def goes(self, tail: str, head: str) -> bool:
+        """Whether flows may go from one router to another, as far as links were looked for."""
+        told = [hop for hop in self.hops if hop.links and any(head == to for _, to in hop.links)]
+        return not told or any((tail, head) in hop.links for hop in told)
 
     def at(self, hop: Hop) -> frozenset[str]:
         """Who is at a hop of it: who answered, or the destination where that is taken to be there."""
@@ -165,7 +174,8 @@ def _joined_hops(hops: Sequence[Hop]) -> Hop:
         known = routers.get(router.address)
         rtts = (*known.rtts_us, *router.rtts_us) if known else router.rtts_us
         routers[router.address] = (known or router)._replace(rtts_us=rtts)
-    return Hop(hops[0].ttl, tuple(routers.values()), sum(hop.sent for hop in hops), sum(hop.lost for hop in hops))
+    sent, lost = sum(hop.sent for hop in hops), sum(hop.lost for hop in hops)
+    return hops[0]._replace(routers=tuple(routers.values()), sent=sent, lost=lost)
 
 
 class Link(NamedTuple):

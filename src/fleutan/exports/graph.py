@@ -100,7 +100,7 @@ def _edges(paths: Sequence[Path], loads: Loads) -> Iterator[Edge]:
     for path in paths:
         last: Sequence[str] = ("",)
         for tails, heads in pairs(path):
-            for ends in ((tail, head) for tail in tails for head in heads):
+            for ends in ((tail, head) for tail in tails for head in heads if path.goes(tail, head)):
                 ids = crossing.setdefault(ends, [])
                 ids += [path.id] * (path.id not in ids)
             last = heads

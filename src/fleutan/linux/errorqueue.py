@@ -126,6 +126,10 @@ class ErrorQueue:
         host, port = self._socket.getsockname()[:2]
         return socket.inet_pton(self._family, host.partition("%")[0]), port
 
+    def fileno(self) -> int:
+        """The socket's descriptor, to wait for several at once: POLLERR tells of errors."""
+        return self._socket.fileno()
+
     def send(self, ttl: int, payload: bytes) -> Sent:
         """Sends a datagram to go ``ttl`` hops far (1 to 255).
 

@@ -17,7 +17,8 @@ from fleutan.errors import FleutanError
 
 #: include/uapi/linux/netlink.h
 _ERROR, _DONE = 2, 3
-_REQUEST, _DUMP = 0x1, 0x300
+_REQUEST, _DUMP, _INTERRUPTED = 0x1, 0x300, 0x10  # NLM_F_*
+_TRIES = 5
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: len, type, flags, seq, pid
 _ATTRIBUTE = struct.Struct("=HH")
 #: Flags that stand in an attribute's type: NLA_F_NESTED, NLA_F_NET_BYTEORDER.
@@ -28,14 +29,29 @@ _ROOM = 1 << 16
 def dump(what: str, kind: int, body: bytes) -> Iterator[tuple[int, bytes]]:
     """The messages that answer a request for all of something: their types and bodies.
 
-    ``what`` names it in errors.  Raises FleutanError where the kernel does not tell.
+    ``what`` names it in errors.  What changed while it was listed is asked for again, a few times.
+    Raises FleutanError where the kernel does not tell.
     """
+    for _ in range(_TRIES):
+        parts = _parts(what, kind, body)
+        if not any(map(_is_interrupted, parts)):
+            break
+    return (found for part in parts for found in messages(what, part)[0])
+
+
+def _parts(what: str, kind: int, body: bytes) -> list[bytes]:
+    """The answer as it came, part by part."""
+    parts: list[bytes] = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as asked:
         asked.send(_HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | _DUMP, 1, 0) + body)
-        ended = False
-        while not ended:
-            found, ended = messages(what, asked.recv(_ROOM))
-            yield from found
+        while not parts or not messages(what, parts[-1])[1]:
+            parts.append(asked.recv(_ROOM))
+    return parts
+
+
+def _is_interrupted(data: bytes) -> bool:
+    """Whether a part of the answer says that something changed meanwhile, so that some may be missing."""
+    return len(data) >= _HEADER.size and bool(_HEADER.unpack_from(data)[2] & _INTERRUPTED)
 
 
 def messages(what: str, data: bytes) -> tuple[list[tuple[int, bytes]], bool]:

@@ -19,14 +19,15 @@ from fleutan.errors import FleutanError, UsageError
 from fleutan.live import Asked, Question
 from fleutan.protocols.probes import Flow
 from fleutan.protocols.tracer import SECOND, Rules
-from fleutan.sources import flows, paths
+from fleutan.sources import flows, multipath, paths, within
 from fleutan.sources.capture import Capture, NamespaceDump, Reader
-from fleutan.sources.paths import METHODS, TCP, Aim, Numbers, Traced
+from fleutan.sources.datagrams import Datagrams
+from fleutan.sources.paths import METHODS, TCP, UDP, Aim, Numbers, Traced
 from fleutan.table import Table
 
 #: What tracing has to know of a flow.
 NEEDED = (
-    *("proto", "state", "family", "src", "sport", "dst", "dport", "netns_inode", "cookie", "tos"),
+    *("proto", "state", "family", "src", "sport", "dst", "dport", "netns_inode", "cookie", "tos", "flow_label"),
     *("snd_una", "rcv_nxt", "rcv_wnd", "dev", "rtt", "pids", "proc"),
 )
 #: Flows to one destination that are traced, each by its own ports; of more a sample is.
@@ -39,6 +40,8 @@ class Settings:
     """How paths are traced: the method ('' for the best that is possible), the rules of traces, the pace.
 
     ``destinations`` limit the flows, and are traced without one where there is none (addresses).
+    ``raw`` is False where probes go by UDP sockets, for which no privilege is needed.  With
+    ``confidence`` all ways to each destination are looked for, until so likely none is missing.
     """
 
     method: str = ""
@@ -46,10 +49,16 @@ class Settings:
     pps: float = 200.0
     most: int = MOST
     destinations: tuple[str, ...] = ()
+    raw: bool = True
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
         if self.method and self.method not in METHODS:
             raise UsageError(f"no method is called {self.method!r}; there are {', '.join(METHODS)}")
+        if self.confidence is not None and self.method == "flow":
+            raise UsageError(
+                "all ways to a destination are not those of one flow: --multipath goes with syn, udp or icmp"
+            )
 
     def by_method(self) -> dict[str, Rules]:
         """The rules of each method: inside a live connection one probe a hop and second, few of them ahead."""
@@ -74,9 +83,11 @@ class Wanted(NamedTuple):
 def ask(question: Question, reader: Reader, settings: Settings | None = None, interval: float | None = None) -> Answer:
     """Traces the flows that the question means; with ``interval`` their rates are known too.
 
-    Raises what ``Reader`` and ``Asked`` do, and NotSupported where raw sockets are not allowed.
+    Raises what ``Reader`` and ``Asked`` do, and NotSupported where a method needs raw sockets and
+    they are not allowed.
     """
-    settings = settings or Settings()
+    notes: list[str] = []
+    settings = _possible(settings or Settings(), notes)
     rated = ("tx_rate", "rx_rate") if interval is not None else ()
     needed = tuple(dict.fromkeys((*question.fields, *NEEDED, *rated)))
     live = settings.method in ("", "flow")
@@ -93,12 +104,24 @@ def ask(question: Question, reader: Reader, settings: Settings | None = None, in
     table = asked.answer(capture, before)
     table = table.take(_meant(table, settings.destinations))
     traced: list[tuple[Wanted, Traced]] = []
-    notes: list[str] = []
     for place, dump in enumerate(capture.namespaces):
         lone = _lone(table, settings) if not place else []
         rows = np.flatnonzero(table.columns["netns_inode"].values == dump.namespace.inode)
         traced += _traced(table, rows, dump, settings, reader, notes, lone)
+        traced += _inside(table, rows, dump, settings, reader, notes)
     return _answer(table, traced, notes)
+
+
+def _possible(settings: Settings, notes: list[str]) -> Settings:
+    """The settings, or the next best where raw sockets are not allowed, which a note says."""
+    if settings.confidence is not None:
+        return replace(settings, method=settings.method or "udp")
+    refused = paths.refused() if settings.method in ("", "udp") else None
+    if refused is None:
+        return settings
+    lacking = "by UDP sockets, which see neither MPLS labels nor what was changed on the way"
+    notes.append(f"{'' if settings.method else 'not inside the flows but '}{lacking}: {refused}")
+    return replace(settings, method="udp", raw=False)
 
 
 def _meant(table: Table, destinations: Sequence[str]) -> NDArray[np.bool_]:
@@ -133,6 +156,8 @@ def _traced(
 ) -> list[tuple[Wanted, Traced]]:
     """The flows of one namespace, and destinations without one."""
     with ExitStack() as held:
+        space = dump.namespace
+        wire = None if settings.raw else held.enter_context(Datagrams(space))
         live = _live(table, rows, settings)
         wanted = list(_sampled(live, settings.most, notes))
         inside = {row for one in live for row in one.rows}
@@ -140,14 +165,39 @@ def _traced(
         grouped |= {(settings.method or "udp", end, 0): [] for end in lone if settings.method != "flow"}
         for (method, end, port), members in grouped.items():
             try:
-                wanted.append(Wanted(held.enter_context(paths.aim(dump.namespace, end, method, port)), members))
+                aim = (
+                    Aim(wire.flow_to(end), method) if wire else held.enter_context(paths.aim(space, end, method, port))
+                )
+                wanted.append(Wanted(aim, members))
             except FleutanError as error:
                 notes.append(str(error))
         if not wanted:
             return []
-        aims = [one.aim for one in wanted]
-        found = paths.trace(aims, dump.namespace, settings.by_method(), settings.pps, _renewed(reader, dump))
+        aims, rules, pps = [one.aim for one in wanted], settings.by_method(), settings.pps
+        if settings.confidence is not None:
+            found = multipath.trace(aims, space, rules, pps, settings.confidence)
+        else:
+            found = paths.trace(aims, space, rules, pps, _renewed(reader, dump), wire=wire)
     return list(zip(wanted, found, strict=True))
+
+
+def _inside(
+    table: Table, rows: Ints, dump: NamespaceDump, settings: Settings, reader: Reader, notes: list[str]
+) -> list[tuple[Wanted, Traced]]:
+    """The connected UDP flows of one namespace: only if that is asked for, since a process may notice it.
+
+    The kernel tells it of errors that probes bring about where it asked to be told (IP_RECVERR).
+    """
+    if settings.method != "flow":
+        return []
+    able = is_word(table, "proto", "udp") & is_word(table, "state", "established")
+    wanted = list(_sampled(_ways(table, rows[able[rows]], UDP), settings.most, notes))
+    aims = [one.aim for one in wanted]
+    rules = settings.by_method()
+    found = within.trace(aims, dump.namespace, rules, settings.pps, _renewed(reader, dump)) if aims else []
+    silent = dict.fromkeys(one.aim.flow.dst for one, path in zip(wanted, found, strict=True) if path is None)
+    notes += [f"not inside UDP flows to {ip_address(end)}: nobody says how far away it is" for end in silent]
+    return [(one, path) for one, path in zip(wanted, found, strict=True) if path is not None]
 
 
 def _live(table: Table, rows: Ints, settings: Settings) -> list[Wanted]:
@@ -156,8 +206,13 @@ def _live(table: Table, rows: Ints, settings: Settings) -> list[Wanted]:
         return []
     able = is_word(table, "proto", "tcp") & is_word(table, "state", "established")
     able &= table.columns["snd_una"].mask()
+    return _ways(table, rows[able[rows]], TCP)
+
+
+def _ways(table: Table, rows: Ints, proto: int) -> list[Wanted]:
+    """The ways of these flows' own packets."""
     sources, ends = (paths.octets(table.columns[name]) for name in ("src", "dst"))
-    return [Wanted(_aim(table, row, sources[row], ends[row]), [row]) for row in rows[able[rows]].tolist()]
+    return [Wanted(_aim(table, row, proto, sources[row], ends[row]), [row]) for row in rows.tolist()]
 
 
 def _sampled(live: Sequence[Wanted], most: int, notes: list[str]) -> Iterator[Wanted]:
@@ -175,13 +230,14 @@ def _sampled(live: Sequence[Wanted], most: int, notes: list[str]) -> Iterator[Wa
     ]
 
 
-def _aim(table: Table, row: int, source: bytes, end: bytes) -> Aim:
+def _aim(table: Table, row: int, proto: int, source: bytes, end: bytes) -> Aim:
     """The way of a connection's own packets."""
 
     def number(name: str) -> int:
         return int(table.columns[name].values[row])
 
-    flow = Flow(4 if len(end) == 4 else 6, source, end, TCP, number("sport"), number("dport"), tos=number("tos"))
+    family, label = (4, 0) if len(end) == 4 else (6, number("flow_label"))
+    flow = Flow(family, source, end, proto, number("sport"), number("dport"), label, number("tos"))
     device = table.columns["dev"].take(np.array([row])).objects()[0] or ""
     numbers = number("snd_una"), number("rcv_nxt")
     return Aim(flow, "flow", *numbers, _window(table, row), number("cookie"), device)

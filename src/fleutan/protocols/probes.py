@@ -63,11 +63,13 @@ class Probe(NamedTuple):
     TCP SYN      low 16 bits of the sequence number; the high ones are those of ``seq``
     other TCP    sequence number ``seq - number``
     UDP          checksum (65535 for 0, which is no checksum), first octets of payload
+    bare UDP     nowhere else: of IPv6 no answer brings it back
     ICMP         sequence number
     ===========  ===================================================================
 
     ``seq``, ``ack``, ``window`` and ``flags`` are TCP's.  ``payload`` follows what UDP and ICMP
-    need to keep the checksum as it shall be (4 and 2 octets).
+    need to keep the checksum as it shall be (4 and 2 octets).  A ``bare`` one of UDP is its header
+    alone, as if its flow had sent nothing.
     """
 
     flow: Flow
@@ -78,6 +80,7 @@ class Probe(NamedTuple):
     window: int = 0
     flags: int = 0
     payload: bytes = b""
+    bare: bool = False
 
 
 def packet(probe: Probe) -> bytes:
@@ -113,6 +116,9 @@ def _tcp(probe: Probe) -> bytes:
 
 def _udp(probe: Probe) -> bytes:
     flow, number = probe.flow, _WORD.pack(probe.number)
+    if probe.bare:
+        header = UDP_HEADER.pack(flow.sport, flow.dport, UDP_HEADER.size, 0)
+        return header[:6] + _WORD.pack(complement(_sum(probe, header)) or 0xFFFF)
     length = UDP_HEADER.size + 4 + len(probe.payload)
     header = UDP_HEADER.pack(flow.sport, flow.dport, length, probe.number or 0xFFFF) + number
     return header + _balance(probe, header) + probe.payload

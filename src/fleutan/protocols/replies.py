@@ -31,7 +31,7 @@ from fleutan.protocols.probes import (
 )
 from fleutan.protocols.quotes import Quote, read_quote
 
-__all__ = ["Interface", "Label", "Quote", "Reply", "parse"]
+__all__ = ["Interface", "Label", "Quote", "Reply", "kind_of", "parse"]
 
 #: The kind of each ICMP message by IP version, type and code (None: every other one).
 KINDS: dict[tuple[int, int, int | None], str] = {
@@ -125,7 +125,7 @@ def _echo(header: Header, message: bytes) -> Reply:
 
 
 def _error(header: Header, message: bytes) -> Reply | None:
-    kind = _kind(header.family, message[0], message[1])
+    kind = kind_of(header.family, message[0], message[1])
     if kind is None:
         return None
     payload = _payload(header.family, message)
@@ -137,7 +137,8 @@ def _error(header: Header, message: bytes) -> Reply | None:
     return Reply(header.src, kind, message[1], original.flow, original.number, header.ttl, *about)
 
 
-def _kind(family: int, kind: int, code: int) -> str | None:
+def kind_of(family: int, kind: int, code: int) -> str | None:
+    """What an ICMP error of this IP version, type and code is called (``Reply.kind``); None for no error."""
     return KINDS.get((family, kind, code)) or KINDS.get((family, kind, None))
 
 

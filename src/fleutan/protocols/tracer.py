@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from fleutan.protocols.probes import Flow, Probe
+from fleutan.protocols.probes import SYN, Flow, Probe, number_in
 from fleutan.protocols.replies import Interface, Label, Quote, Reply
 
 SECOND = 1_000_000_000
@@ -24,9 +24,9 @@ REACHED, REFUSED, SILENT, LOOP, LAST, UNSENT, CLOSED = (
     *("reached", "refused", "silent", "loop", "last", "unsent", "closed"),
 )
 #: Answers of the destination itself.
-_OF_DESTINATION = ("echo", "syn-ack", "reset", "ack")
+OF_DESTINATION = ("echo", "syn-ack", "reset", "ack")
 #: Answers of one that does not send it on.
-_REFUSALS = ("unreachable", "too-big")
+REFUSALS = ("unreachable", "too-big")
 #: An address that answers at so many distances is on a circle.
 _ROUND = 3
 #: Numbers of probes, after which they begin anew.
@@ -37,6 +37,7 @@ _MOST_BARE = 64
 _REST_NS = 700_000_000
 #: Sequence numbers of a connection that are remembered beside its latest.
 _RENEWALS = 16
+_TCP = 6
 #: IPPROTO_ICMP and IPPROTO_ICMPV6: an answer to an echo does not bring its checksum back.
 _ICMP = (1, 58)
 
@@ -50,7 +51,7 @@ class Rules(NamedTuple):
     answer is waited for ``wait_ns`` at the most, and no longer than ``here`` times what this
     distance took or ``near`` times what the next ones did.  Probes for one distance are at least
     ``spacing_ns`` apart.  Where ``inferred``, a destination that keeps silent is taken to be
-    behind the last router that answered: its connection lives.
+    behind the last router that answered if its connection moves on meanwhile.
     """
 
     last: int = 30
@@ -78,6 +79,8 @@ class Answer(NamedTuple):
     mtu: int | None = None
     labels: tuple[Label, ...] = ()
     interfaces: tuple[Interface, ...] = ()
+    #: Whether another source is quoted than the probe left with.
+    translated: bool = False
 
 
 @dataclass
@@ -102,7 +105,7 @@ class Hop:
 
 
 @dataclass
-class _Under:
+class Under:
     """A probe under way."""
 
     ttl: int
@@ -130,9 +133,10 @@ class Trace:
         self.ended = ""
         self.errno = 0
         self.distance: int | None = None
-        self._under: dict[int, _Under] = {}
+        self._under: dict[int, Under] = {}
         self._bare: list[_Bare] = []
         self._seqs = [template.seq]
+        self._moves = False
         self._number = template.number
         self._farthest = 0
         self._silent = 0
@@ -151,7 +155,7 @@ class Trace:
             self._beyond_ns = now_ns
         number = self._number
         self._number = (number + 1) % _NUMBERS
-        self._under[number] = _Under(hop.ttl, now_ns, self.template.seq)
+        self._under[number] = Under(hop.ttl, now_ns, self.template.seq)
         return self.template._replace(ttl=hop.ttl, number=number)
 
     def _next(self, now_ns: int) -> Hop | None:
@@ -208,7 +212,7 @@ class Trace:
 
     def heard(self, reply: Reply, at_ns: int) -> bool:
         """An answer; whether it is one to a probe of this trace that had none yet."""
-        if reply.number_as(self.template) is None and reply.kind in _OF_DESTINATION:
+        if reply.number_as(self.template) is None and reply.kind in OF_DESTINATION:
             return self._heard_of_none(reply, at_ns)
         number, under = self._meant(reply)
         if under is None:
@@ -217,14 +221,16 @@ class Trace:
         answer = Answer(
             *(reply.source, max(at_ns - under.at_ns, 0), reply.kind, reply.code, reply.ttl, under.over),
             *(reply.quoted, reply.mtu, reply.labels, reply.interfaces),
+            reply.quoted is not None and reply.flow.src != self.template.flow.src,
         )
         self._take(self.hops[under.ttl - 1], answer)
         return True
 
-    def _meant(self, reply: Reply) -> tuple[int, _Under | None]:
+    def _meant(self, reply: Reply) -> tuple[int, Under | None]:
         """The probe that is answered, whatever the flow's sequence numbers were when it went out."""
         for seq in self._seqs:
-            number = reply.number_as(self.template._replace(seq=seq))
+            probe = self.template._replace(seq=seq)
+            number = reply.number_as(probe) if _is_believed(reply, probe) else None
             under = self._under.get(number) if number is not None else None
             if number is not None and under is not None and under.at_ns and under.seq == seq:
                 return number, under
@@ -232,6 +238,7 @@ class Trace:
 
     def renew(self, seq: int, ack: int) -> None:
         """The connection has moved on: probes have these numbers from now on."""
+        self._moves |= (seq, ack) != (self.template.seq, self.template.ack)
         if seq not in self._seqs:
             self._seqs = [seq, *self._seqs[:_RENEWALS]]
         self.template = self.template._replace(seq=seq, ack=ack)
@@ -249,6 +256,7 @@ class Trace:
         return True
 
     def _take(self, hop: Hop, answer: Answer) -> None:
+        hop, answer = self._placed(hop, answer)
         hop.answers.append(answer)
         if answer.kind == "time-exceeded":
             self._farthest = max(self._farthest, hop.ttl)
@@ -259,17 +267,25 @@ class Trace:
             if self._circles(answer.source):
                 self.ended = LOOP
             return
-        ends = answer.kind in _OF_DESTINATION or answer.source == self.template.flow.dst
-        if ends or answer.kind in _REFUSALS:
+        ends = answer.kind in OF_DESTINATION or answer.source == self.template.flow.dst
+        if ends or answer.kind in REFUSALS:
             self.distance = min(self.distance or hop.ttl, hop.ttl)
             self._farthest = max(self._farthest, self.distance)
+
+    def _placed(self, hop: Hop, answer: Answer) -> tuple[Hop, Answer]:
+        """One who refuses is where a probe ended at it before, however far this one was to go."""
+        nearer = next((one for one in self.hops[: hop.ttl - 1] if answer.source in one.sources), None)
+        if answer.kind not in REFUSALS or nearer is None or answer.source == self.template.flow.dst:
+            return hop, answer
+        hop.lost += not answer.late
+        return nearer, answer._replace(late=True)
 
     def _circles(self, source: bytes) -> bool:
         return sum(source in hop.sources for hop in self.hops) >= _ROUND and source != self.template.flow.dst
 
     # -- waiting
 
-    def _until(self, under: _Under) -> int:
+    def _until(self, under: Under) -> int:
         """When an answer is given up."""
         wait = self.rules.wait_ns
         here = self.hops[under.ttl - 1].answers
@@ -312,13 +328,13 @@ class Trace:
             self._settle()
             return self._end()
         if self.distance is None:
-            if rules.inferred and self._farthest < rules.last:
+            if rules.inferred and self._moves and self._farthest < rules.last:
                 self.distance = self._farthest + 1
             return LAST if self._farthest + rules.gap > rules.last else SILENT
         if self.distance > len(self.hops):
             return ""
         kinds = {answer.kind for answer in self.hops[self.distance - 1].answers}
-        refused = bool(kinds.intersection(_REFUSALS)) and not self._is_from_destination(self.distance)
+        refused = bool(kinds.intersection(REFUSALS)) and not self._is_from_destination(self.distance)
         return REFUSED if refused else REACHED
 
     # -- a destination that acknowledges, and does not say what
@@ -376,26 +392,53 @@ class Trace:
 
     def _is_from_destination(self, distance: int) -> bool:
         answers = self.hops[distance - 1].answers
-        return any(answer.kind in _OF_DESTINATION or answer.source == self.template.flow.dst for answer in answers)
+        return any(answer.kind in OF_DESTINATION or answer.source == self.template.flow.dst for answer in answers)
 
     def path(self) -> list[Hop]:
         """The hops up to the destination, without those that were probed beyond it or beyond what answered."""
         return self.hops[: self.distance or self._farthest]
 
 
-class Tracer:
+class Way(Protocol):
+    """What is traced beside others: a ``Trace``, or one that has several flows."""
+
+    ended: str
+
+    def due(self, now_ns: int) -> Probe | None:
+        """The next probe that may go now; its flow is the way's from then on."""
+
+    def sent(self, number: int, at_ns: int) -> None:
+        """When a probe went out."""
+
+    def unsent(self, errno: int) -> None:
+        """A probe could not be sent."""
+
+    def heard(self, reply: Reply, at_ns: int) -> bool:
+        """An answer; whether it is one to a probe of this way."""
+
+    def expire(self, now_ns: int) -> None:
+        """Gives up what was waited for long enough."""
+
+    def next_ns(self, now_ns: int) -> int | None:
+        """When something is to be done; None where it ended."""
+
+
+W = TypeVar("W", bound=Way)
+
+
+class Tracer(Generic[W]):
     """Traces side by side; at most ``pps`` probes a second leave for all of them together (0: no limit)."""
 
-    def __init__(self, traces: Iterable[Trace], pps: float = 200.0, burst: int = 20) -> None:
+    def __init__(self, traces: Iterable[W], pps: float = 200.0, burst: int = 20) -> None:
         self.traces = list(traces)
         self._active = list(self.traces)
         self._gap_ns = SECOND / pps if pps > 0 else 0.0
         self._burst = burst
         self._next_ns = 0.0
-        self._by_flow = {_key(trace.template.flow): trace for trace in self.traces}
+        self._by_flow: dict[Sequence[object], W] = {}
         self.strangers = 0
 
-    def due(self, now_ns: int) -> Iterator[tuple[Trace, Probe]]:
+    def due(self, now_ns: int) -> Iterator[tuple[W, Probe]]:
         """The probes to send now, in turns; to be asked until it gives none."""
         self._next_ns = max(self._next_ns, now_ns - self._burst * self._gap_ns)
         turning = list(self._active)
@@ -408,6 +451,7 @@ class Tracer:
                 if probe is not None:
                     self._next_ns += self._gap_ns
                     still.append(trace)
+                    self._by_flow[_key(probe.flow)] = trace
                     yield trace, probe
             turning = still
 
@@ -437,6 +481,12 @@ class Tracer:
     def done(self) -> bool:
         """Whether all traces ended."""
         return not self._active
+
+
+def _is_believed(reply: Reply, probe: Probe) -> bool:
+    """Of a connection only who saw a segment knows its sequence number: other errors may be forged."""
+    known = probe.flow.proto != _TCP or probe.flags & SYN or reply.seq is None
+    return bool(known) or number_in(reply.seq or 0, probe) is not None
 
 
 def _hops_away(ttl: int) -> int:

@@ -7,6 +7,7 @@ how is decided in ``live``.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
@@ -17,6 +18,7 @@ from typing import NamedTuple, Protocol
 
 from fleutan.analysis.paths import Hop, Path, Router
 from fleutan.column import Column
+from fleutan.errors import NotSupported
 from fleutan.linux import ports
 from fleutan.linux.egress import Sent, source_for
 from fleutan.linux.namespaces import Namespace, entered
@@ -24,8 +26,9 @@ from fleutan.linux.probing import RawProber
 from fleutan.linux.tcpfilter import Peer
 from fleutan.protocols import tracer
 from fleutan.protocols.probes import ACK, SYN, Flow, Probe, packet
-from fleutan.protocols.replies import parse
-from fleutan.protocols.tracer import Answer, Rules, Trace, Tracer
+from fleutan.protocols.replies import Reply, parse
+from fleutan.protocols.tracer import Answer, Rules, Trace, Tracer, W
+from fleutan.protocols.within import Within
 
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 #: The ways of probing, the best first.
@@ -33,11 +36,14 @@ METHODS = ("flow", "syn", "udp", "icmp")
 #: Where probes go that no flow tells: of UDP traceroute's first port, at which nobody listens.
 _PORTS = {TCP: 443, UDP: 33434}
 #: The checksum that all echo requests of a way have.
-_CHECKSUM = 0xBEEF
+CHECKSUM = 0xBEEF
 #: A host on Ethernet says so much in a SYN; ACKs of a connection say what it does.
 _WINDOW = 64240
 #: The longest that one wait lasts, so that renewals and interrupts are not held up; seconds.
 _LISTEN = 0.1
+#: Seconds until a full queue is tried again, and nanoseconds that it may stay full: as long as
+#: packets wait for a neighbour that does not answer (three times a second).
+_FULL, _FULL_NS = 0.01, 4_000_000_000
 #: Seconds after which a connection's sequence numbers are read anew.
 RENEW = 0.2
 
@@ -55,7 +61,9 @@ class Aim(NamedTuple):
     """One way to be traced: the flow as its packets leave, how it is probed, and TCP's numbers.
 
     ``cookie`` is the connection's, whose numbers they are; ``device`` is the one it leaves by:
-    where there are several ways out, a packet of its own would find another one.
+    where there are several ways out, a packet of its own would find another one.  A UDP flow that
+    is traced from inside has the distance of its destination, which its probes must not reach, and
+    the ``edges``: routers right before it.
     """
 
     flow: Flow
@@ -65,6 +73,8 @@ class Aim(NamedTuple):
     window: int = _WINDOW
     cookie: int = 0
     device: str = ""
+    distance: int = 0
+    edges: frozenset[bytes] = frozenset()
 
 
 class Numbers(NamedTuple):
@@ -87,6 +97,31 @@ class Prober(Protocol):
         """What came, after so many seconds at the most."""
 
 
+class Wire(Protocol):
+    """Sends probes and gives the replies that come back, with the kernel's times."""
+
+    def send(self, probe: Probe) -> Sent:
+        """Sends one."""
+
+    def receive(self, seconds: float) -> list[tuple[Reply, int]]:
+        """What came, after so many seconds at the most."""
+
+
+class Packets(NamedTuple):
+    """The wire that a prober of whole packets is."""
+
+    prober: Prober
+
+    def send(self, probe: Probe) -> Sent:
+        """Sends one."""
+        return self.prober.send(packet(probe))
+
+    def receive(self, seconds: float) -> list[tuple[Reply, int]]:
+        """What came and may be a reply, after so many seconds at the most."""
+        came = ((parse(data), at_ns) for data, at_ns in self.prober.receive(seconds))
+        return [(reply, at_ns) for reply, at_ns in came if reply is not None]
+
+
 class Kernel(NamedTuple):
     """What is asked of Linux and of the clock; whoever has answers of another origin puts them in its place."""
 
@@ -98,6 +133,15 @@ class Kernel(NamedTuple):
 LINUX = Kernel()
 #: The numbers of connections by cookie; those that are not there any more have closed.
 Renew = Callable[[Collection[int]], Mapping[int, Numbers]]
+
+
+def refused(kernel: Kernel = LINUX) -> NotSupported | None:
+    """Why this process may not use raw sockets; None where it may."""
+    try:
+        with kernel.prober(""):
+            return None
+    except NotSupported as error:
+        return error
 
 
 def octets(column: Column) -> list[bytes]:
@@ -122,7 +166,7 @@ def aim(space: Namespace, destination: bytes, method: str, dport: int = 0) -> It
             ours = proto or (ICMP if family == 4 else ICMPV6)
             out = source_for(destination, proto=ours, sport=sport, dport=dport)
             device = socket.if_indextoname(out.device) if out.device else ""
-        flow = Flow(family, out.src, destination, ours, sport, dport or _CHECKSUM)
+        flow = Flow(family, out.src, destination, ours, sport, dport or CHECKSUM)
         yield Aim(flow, method, device=device)
 
 
@@ -133,7 +177,8 @@ def _identifier() -> int:
 def template(aim: Aim) -> Probe:
     """The probe of a way but for distance and number, which begins at 1."""
     if aim.method == "flow":
-        return Probe(aim.flow, 0, 1, aim.seq, aim.ack, aim.window, ACK)
+        tcp = aim.flow.proto == TCP
+        return Probe(aim.flow, 0, 1, aim.seq, aim.ack, aim.window, ACK) if tcp else Probe(aim.flow, 0, 1, bare=True)
     if aim.method == "syn":
         start = int.from_bytes(os.urandom(2), "big") << 16
         return Probe(aim.flow, 0, 1, start, 0, aim.window, SYN)
@@ -141,10 +186,14 @@ def template(aim: Aim) -> Probe:
 
 
 class Traced(NamedTuple):
-    """A way's path, and when nothing could be sent why."""
+    """A way's path, and when nothing could be sent why.
+
+    ``expired`` is the farthest distance at which probes ran out, so that the destination is behind.
+    """
 
     path: Path
     errno: int = 0
+    expired: int = 0
 
 
 def trace(
@@ -154,41 +203,76 @@ def trace(
     pps: float,
     renew: Renew | None = None,
     kernel: Kernel = LINUX,
+    wire: Wire | None = None,
 ) -> list[Traced]:
     """Traces the ways in a network namespace, all side by side; ``rules`` are by method.
 
+    By raw sockets, unless there is a ``wire`` of other ones, which was opened there.
     Raises NotSupported without the right to raw sockets, Gone where the namespace vanished.
     """
-    traces = [Trace(template(aim), rules[aim.method]) for aim in wanted]
+    traces = [_begun(aim, rules[aim.method]) for aim in wanted]
     with kernel.entered(space), ExitStack() as held:
-        out = {device: held.enter_context(kernel.prober(device)) for device in sorted({aim.device for aim in wanted})}
+        devices = sorted({aim.device for aim in wanted})
+        out = {device: wire or Packets(held.enter_context(kernel.prober(device))) for device in devices}
         ears = next(iter(out.values()))  # each hears what comes by any device
-        ears.expect(_peer(aim.flow) for aim in wanted if aim.flow.proto == TCP)
+        if isinstance(ears, Packets):
+            ears.prober.expect(peer(aim.flow) for aim in wanted if aim.flow.proto == TCP)
         by_trace = {id(one): out[aim.device] for one, aim in zip(traces, wanted, strict=True)}
-        _run(Tracer(traces, pps), by_trace, ears, _renewing(wanted, traces, renew, kernel), kernel)
-    return [Traced(path_of(one, aim.method), one.errno) for one, aim in zip(traces, wanted, strict=True)]
+        run(Tracer(traces, pps), by_trace, ears, _renewing(wanted, traces, renew, kernel), kernel)
+    return [Traced(path_of(one, aim.method), one.errno, _expired(one)) for one, aim in zip(traces, wanted, strict=True)]
 
 
-def _peer(flow: Flow) -> Peer:
+def _expired(one: Trace) -> int:
+    return max((hop.ttl for hop in one.hops if any(it.kind == "time-exceeded" for it in hop.answers)), default=0)
+
+
+def _begun(aim: Aim, rules: Rules) -> Trace:
+    one = template(aim)
+    return Within(one, rules, aim.distance, aim.edges) if one.bare else Trace(one, rules)
+
+
+def peer(flow: Flow) -> Peer:
+    """Whose TCP answers probes of a flow may bring."""
     return Peer(flow.family, flow.dst, flow.dport, flow.sport)
 
 
-def _run(tracing: Tracer, out: Mapping[int, Prober], ears: Prober, renew: Callable[[], None], kernel: Kernel) -> None:
+def run(tracing: Tracer[W], out: Mapping[int, Wire], ears: Wire, renew: Callable[[], None], kernel: Kernel) -> None:
+    """Sends what is due and listens until all traces ended; ``out`` is each one's wire by its id()."""
+
+    def hear(seconds: float) -> None:
+        for reply, at_ns in ears.receive(seconds):
+            tracing.heard(reply, at_ns)
+
+    send = _patient(hear, kernel)
     while not tracing.done:
         renew()
         for one, probe in tracing.due(kernel.clock()):
-            sent = out[id(one)].send(packet(probe))
+            sent = send(out[id(one)], probe)
             if sent.errno:
                 one.unsent(sent.errno)
             else:
                 one.sent(probe.number, sent.at_ns)
         seconds = tracing.seconds(kernel.clock())
         if seconds is not None:
-            for data, at_ns in ears.receive(min(seconds, _LISTEN)):
-                reply = parse(data)
-                if reply is not None:
-                    tracing.heard(reply, at_ns)
+            hear(min(seconds, _LISTEN))
         tracing.expire(kernel.clock())
+
+
+def _patient(hear: Callable[[float], None], kernel: Kernel) -> Callable[[Wire, Probe], Sent]:
+    """Sends, and listens a while where a queue of this host is full, before it is sent again."""
+    full_ns = 0
+
+    def send(wire: Wire, probe: Probe) -> Sent:
+        nonlocal full_ns
+        while (sent := wire.send(probe)).errno == errno.ENOBUFS:
+            full_ns = full_ns or kernel.clock()
+            if kernel.clock() >= full_ns + _FULL_NS:
+                return sent
+            hear(_FULL)
+        full_ns = 0
+        return sent
+
+    return send
 
 
 def _renewing(
@@ -223,12 +307,13 @@ def _renewing(
 def path_of(one: Trace, method: str) -> Path:
     """A trace as a path."""
     flow = one.template.flow
-    hops = tuple(Hop(hop.ttl, tuple(_routers(hop, flow)), hop.sent, hop.lost) for hop in one.path())
+    hops = tuple(Hop(hop.ttl, tuple(routers(hop, flow)), hop.sent, hop.lost) for hop in one.path())
     ended = tracer.REACHED if one.distance is not None and one.ended == tracer.SILENT else one.ended
     return Path("", method, hops, ended, _text(flow.dst))
 
 
-def _routers(hop: tracer.Hop, flow: Flow) -> Iterator[Router]:
+def routers(hop: tracer.Hop, flow: Flow) -> Iterator[Router]:
+    """Who answered at a hop to probes of this flow, or such as differ from it in ports only."""
     for source in hop.sources:
         answers = [answer for answer in hop.answers if answer.source == source]
         last = answers[-1]
@@ -253,7 +338,7 @@ def _changes(answer: Answer, flow: Flow) -> Iterator[str]:
     quoted = answer.quoted
     if quoted is None:
         return
-    if quoted.intact is False:
+    if quoted.intact is False or answer.translated:
         yield "nat"
     if quoted.tos != flow.tos:
         yield f"tos {quoted.tos:#04x}"

@@ -59,6 +59,37 @@ def machine(answer: Answer, *typed: str) -> str:
     return b"".join(tracing._machine(words(*typed), answer)).decode()
 
 
+def test_all_ways_are_told_and_read_again(answer: Answer) -> None:
+    hops = (
+        Hop(1, (Router("10.0.0.1", (1.0,)),), 1),
+        Hop(2, (ROUTER, Router("10.0.0.2", (2.0,))), 9, 0, "per packet", (("10.0.0.1", "10.0.0.2"),)),
+    )
+    path = Path("p0", "udp", hops, destination="10.9.0.77")
+    told = json.loads(machine(answer._replace(paths=[path]), "--json"))["paths"][0]
+    assert told["hops"][1]["balancing"] == "per packet"
+    assert told["hops"][1]["links"] == [{"from": "10.0.0.1", "to": "10.0.0.2"}]
+    assert not {"balancing", "links"} & told["hops"][0].keys()
+    again = tracing.path_told(told).hops[1]
+    assert (again.balancing, again.links) == (hops[1].balancing, hops[1].links)
+
+
+def test_settings_of_all_ways() -> None:
+    assert tracing.settings_of(words("--multipath")).confidence == 0.95
+    assert tracing.settings_of(words("--multipath", "--confidence", "99")).confidence == 0.99
+    assert tracing.settings_of(words()).confidence is None
+    with pytest.raises(UsageError, match="--multipath goes with syn, udp or icmp"):
+        tracing.settings_of(words("--multipath", "--method", "flow"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [(["--confidence", "99"], "goes with --multipath"), (["--multipath", "--load"], "ask one at a time")],
+)
+def test_options_that_do_not_go_together(typed: list[str], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        command.callback(**words(*typed))  # type: ignore[misc]
+
+
 def test_a_document(answer: Answer) -> None:
     said = json.loads(machine(answer, "--json"))
     assert said["schema"] == "fleutan/paths/1"

@@ -42,6 +42,15 @@ VIEWS = ("delta", "load", "slow")
     show_default=True,
     help="flow: inside the connection itself; others beside it. auto takes the best that is possible.",
 )
+@click.option(
+    "--multipath", is_flag=True, help="All ways to each destination, not those of its flows (udp unless --method)."
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(50, 99.99),
+    metavar="PERCENT",
+    help="How surely --multipath finds all routers of a hop.  [default: 95]",
+)
 @click.option("--queries", type=click.IntRange(1, 100), default=3, show_default=True, help="Probes for each hop.")
 @click.option("-m", "--last", type=click.IntRange(1, 255), default=30, show_default=True, help="The farthest hop.")
 @click.option(
@@ -78,6 +87,7 @@ def command(**words: Any) -> None:
     fleutan paths dport 443
     fleutan paths --delta -p nginx
     fleutan paths --dsts 192.0.2.7,example.org --method icmp
+    fleutan paths --multipath --dsts 192.0.2.7
     fleutan paths --load -i 5 --dot | dot -Tsvg > paths.svg
     fleutan paths --json > before.json; fleutan paths --since before.json
     """
@@ -86,6 +96,10 @@ def command(**words: Any) -> None:
         raise UsageError(f"{' and '.join(views)} are different questions: ask one at a time")
     if words["interval"] is not None and not (words["load"] or words["watch"]):
         raise UsageError("-i goes with --load or --watch")
+    if words["confidence"] is not None and not words["multipath"]:
+        raise UsageError("--confidence goes with --multipath")
+    if words["multipath"] and words["load"]:
+        raise UsageError("--load tells what flows carry, and --multipath looks at no flow's own way: ask one at a time")
     if words["ipv4"] and words["ipv6"]:
         raise UsageError("-4 and -6 exclude each other: leave both out for all")
     from fleutan.faces.cli.tracing import run

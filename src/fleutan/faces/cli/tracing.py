@@ -99,10 +99,15 @@ def read(file: str) -> Earlier:
 def path_told(told: Mapping[str, Any]) -> Path:
     """A path as it stands in JSON."""
     hops = tuple(
-        Hop(hop["ttl"], tuple(_router_told(router) for router in hop["routers"]), hop["sent"], hop["lost"])
+        Hop(hop["ttl"], tuple(map(_router_told, hop["routers"])), hop["sent"], hop["lost"], *_spread_told(hop))
         for hop in told["hops"]
     )
     return Path(told["id"], told["method"], hops, told["ended"], told["destination"])
+
+
+def _spread_told(hop: Mapping[str, Any]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """What is told of hops where all ways were looked for."""
+    return hop.get("balancing") or "", tuple((link["from"], link["to"]) for link in hop.get("links", ()))
 
 
 def _router_told(told: Mapping[str, Any]) -> Router:
@@ -146,7 +151,7 @@ def _each(answer: Answer, told: Callable[[Router], Router]) -> Answer:
 #: The options that flows do not have.
 _OWN = (
     *("delta", "load", "slow", "dsts", "method", "queries", "last", "wait", "pps", "each", "form"),
-    *("interval", "watch", "since", "asn", "geo"),
+    *("interval", "watch", "since", "asn", "geo", "multipath", "confidence"),
 )
 
 
@@ -156,7 +161,8 @@ def settings_of(words: Mapping[str, Any]) -> Settings:
     named = [name.strip() for text in words["dsts"] for name in text.split(",") if name.strip()]
     destinations = tuple(address for name in named for address in addresses(name))
     method = "" if words["method"] == "auto" else words["method"]
-    return Settings(method, rules, words["pps"], words["each"], destinations)
+    confidence = (words["confidence"] or 95.0) / 100 if words["multipath"] else None
+    return Settings(method, rules, words["pps"], words["each"], destinations, confidence=confidence)
 
 
 def addresses(name: str) -> list[str]:
@@ -257,7 +263,12 @@ def _hop(hop: Hop, step: analysis.Step) -> dict[str, Any]:
         "spread_us": step.spread_us,
         "slow_reply": step.slow_reply,
         "routers": [_router(router, hop) for router in hop.routers],
-    }
+    } | _spread(hop)
+
+
+def _spread(hop: Hop) -> dict[str, Any]:
+    links = [{"from": tail, "to": head} for tail, head in hop.links]
+    return ({"balancing": hop.balancing} if hop.balancing else {}) | ({"links": links} if links else {})
 
 
 def _router(router: Router, hop: Hop) -> dict[str, Any]:

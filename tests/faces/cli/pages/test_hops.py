@@ -166,6 +166,12 @@ def test_a_line_for_each_router_of_a_hop() -> None:
     assert tunnel.more == ("MPLS 24001 ttl 1/17", "tos", "mtu 1476")
 
 
+def test_how_a_hop_balances_stands_with_its_first_router() -> None:
+    hop = at(2, Router("10.0.0.1", (1.0,)), Router("10.0.0.2", (2.0,)))._replace(balancing="per flow")
+    first, second = hops.entries(Path("p0", "udp", (hop,)), hop)
+    assert (first.told, second.told) == (("per flow",), ())
+
+
 def test_round_trip_times_of_a_path_and_of_its_flows(table: Table, make: Make) -> None:
     least = hops.least_rtts(table)
     assert least == {"p0": 12_900.0, "p1": 6_900.0, "p3": 12_500.0, "p5": 16_100.0}

@@ -95,11 +95,16 @@ def entries(path: Path, hop: Hop, number: str = "") -> list[Entry]:
         return [Entry(who(path, hop), colour="dim", number=number)]
     first, *others = hop.routers
     blank = " " * len(number)
-    return [_entry(first, hop.loss, number), *(_entry(router, None, blank) for router in others)]
+    return [_entry(first, hop.loss, number, hop.balancing), *(_entry(router, None, blank) for router in others)]
 
 
-def _entry(router: Router, loss: float | None, number: str) -> Entry:
-    told = (f"{lost(loss)} lost" if loss else "", figures.printable(router.refusal), origin(router))
+def _entry(router: Router, loss: float | None, number: str, balancing: str = "") -> Entry:
+    told = (
+        figures.printable(balancing),
+        f"{lost(loss)} lost" if loss else "",
+        figures.printable(router.refusal),
+        origin(router),
+    )
     labels = f"MPLS {'/'.join(router.labels)}" if router.labels else ""
     mtu = f"mtu {router.mtu}" if router.mtu is not None else ""
     more = (figures.printable(part) for part in (labels, *router.changes, mtu) if part)
