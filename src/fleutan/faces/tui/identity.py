@@ -12,6 +12,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from fleutan.analysis.alike import mixed
 from fleutan.column import Column
 from fleutan.table import Table
 
@@ -26,19 +27,19 @@ def of_flows(table: Table) -> Ints:
     """A number for every row, by its network namespace and cookie, or by its 5-tuple there: (n,) int64."""
     spaces = _bits(table.columns["netns_inode"])
     cookie = table.columns["cookie"]
-    numbers = _mixed(_mixed(spaces) ^ _bits(cookie))
+    numbers = mixed(mixed(spaces) ^ _bits(cookie))
     without = ~(cookie.mask() & (cookie.values != 0))
     if without.any():
         tuples = spaces[without]
         for name in _TUPLE:
-            tuples = _mixed(tuples ^ _bits(table.columns[name].take(without)))
+            tuples = mixed(tuples ^ _bits(table.columns[name].take(without)))
         numbers[without] = tuples
     return numbers.view(np.int64)
 
 
 def of_values(column: Column) -> Ints:
     """A number for every row, equal where the values are; unknown is a value too: (n,) int64."""
-    return _mixed(_bits(column)).view(np.int64)
+    return mixed(_bits(column)).view(np.int64)
 
 
 def _bits(column: Column) -> NDArray[np.uint64]:
@@ -50,14 +51,7 @@ def _bits(column: Column) -> NDArray[np.uint64]:
         return of_code.take(values)
     if values.ndim == 2:
         high, low = values.T.astype(np.int64).view(np.uint64)
-        return np.where(column.mask(), _mixed(high) ^ low, _UNKNOWN)
+        return np.where(column.mask(), mixed(high) ^ low, _UNKNOWN)
     if values.dtype == np.float64:
         values = values.view(np.int64)
     return np.where(column.mask(), values.astype(np.int64).view(np.uint64), _UNKNOWN)
-
-
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Every bit of the input moves about half of the output's (the finaliser of SplitMix64, Steele et al. 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))

@@ -37,8 +37,10 @@ def page(
         yield "no router that answered"
         return
     known, crossing = names_of(paths), _crossing(paths)
-    yield from _section(_routers(routers, known, crossing, paths, most), look)
-    yield from _section(_links(between, known, crossing, paths, most), look)
+    for noun, those, columns in (("router", routers, _of_routers), ("link", between, _of_links)):
+        rows = those[:most]
+        part = _Part(noun, rows, len(those), [_paths(rows, crossing, paths), *columns(rows, known)])
+        yield from _section(part, look)
 
 
 def _counts(table: Table, paths: Sequence[Path], links: tuple[list[Link], list[Link]]) -> Iterator[str]:
@@ -60,34 +62,18 @@ def _crossing(paths: Sequence[Path]) -> Mapping[tuple[str, str], list[int]]:
     return {ends: list(places) for ends, places in found.items()}
 
 
-def _routers(
-    links: Sequence[Link],
-    known: Mapping[str, Router],
-    crossing: Mapping[tuple[str, str], list[int]],
-    paths: Sequence[Path],
-    most: int | None,
-) -> _Part:
-    rows = links[:most]
-    columns = [
+def _of_routers(rows: Sequence[Link], known: Mapping[str, Router]) -> list[Strip]:
+    return [
         Strip("ROUTER", [_name(link.head, known) for link in rows], floor=15),
         Strip("AS", [_origin(link.head, known) for link in rows], spare=3),
     ]
-    return _Part("router", rows, len(links), [_paths(rows, crossing, paths), *columns])
 
 
-def _links(
-    links: Sequence[Link],
-    known: Mapping[str, Router],
-    crossing: Mapping[tuple[str, str], list[int]],
-    paths: Sequence[Path],
-    most: int | None,
-) -> _Part:
-    rows = links[:most]
-    columns = [
+def _of_links(rows: Sequence[Link], known: Mapping[str, Router]) -> list[Strip]:
+    return [
         Strip("FROM", [_name(link.tail, known) for link in rows], floor=13),
         Strip("TO", [f"-> {_name(link.head, known)}" for link in rows], floor=16),
     ]
-    return _Part("link", rows, len(links), [_paths(rows, crossing, paths), *columns])
 
 
 def _paths(rows: Sequence[Link], crossing: Mapping[tuple[str, str], list[int]], paths: Sequence[Path]) -> Strip:
