@@ -13,7 +13,8 @@ import pytest
 from fleutan.protocols.multipath import Multipath
 from fleutan.protocols.probes import Flow, Probe
 from fleutan.protocols.replies import Reply
-from fleutan.protocols.tracer import SECOND, Rules, Tracer
+from fleutan.protocols.trace import SECOND, Rules
+from fleutan.protocols.tracer import Tracer
 
 MS = 1_000_000
 HERE, FAR = bytes([192, 0, 2, 1]), b"far."

@@ -1,248 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Traces through a network that is a function: what answers a probe, and after how long."""
+"""Traces side by side through a network that is a function."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Sequence
-from itertools import count
+from tests.protocols.networks import MS, WALL, Chain, probe, reply, router, run
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from fleutan.protocols.probes import ACK, SYN, Flow, Probe
-from fleutan.protocols.replies import Quote, Reply
-from fleutan.protocols.tracer import (
-    CLOSED,
-    LAST,
-    LOOP,
-    REACHED,
-    REFUSED,
-    SECOND,
-    SILENT,
-    UNSENT,
-    Hop,
-    Rules,
-    Trace,
-    Tracer,
-)
-
-MS = 1_000_000
-HERE, THERE = bytes([192, 0, 2, 1]), bytes([198, 51, 100, 9])
-#: What the kernel's clock says when ours says 0.
-WALL = 1_800_000_000 * SECOND
-Network = Callable[[Probe], Sequence[tuple[Reply, int]]]
-
-
-def probe(sport: int = 40000, flags: int = SYN, number: int = 1) -> Probe:
-    return Probe(Flow(4, HERE, THERE, 6, sport, 443), 0, number, seq=5 << 16, flags=flags)
-
-
-def router(place: int) -> bytes:
-    return bytes([10, 0, place >> 8, place & 0xFF])
-
-
-def reply(sent: Probe, source: bytes, kind: str = "time-exceeded", code: int = 0, number: int | None = -1) -> Reply:
-    told = sent.number if number == -1 else number
-    return Reply(source, kind, code, sent.flow, told, 60)
-
-
-class Chain:
-    """So many routers, each ``step`` further away, and the destination behind them; some keep silent."""
-
-    def __init__(self, routers: int, silent: Sequence[int] = (), step: int = MS, answer: str = "syn-ack") -> None:
-        self.routers, self.silent, self.step, self.answer = routers, silent, step, answer
-        self.seen: list[Probe] = []
-
-    def __call__(self, sent: Probe) -> list[tuple[Reply, int]]:
-        self.seen.append(sent)
-        place = min(sent.ttl, self.routers + 1)
-        if place in self.silent:
-            return []
-        if place > self.routers:
-            number = None if self.answer == "ack" else -1
-            return [(reply(sent, THERE, self.answer, number=number), place * self.step)] if self.answer else []
-        return [(reply(sent, router(place)), place * self.step)]
-
-
-def run(traces: Sequence[Trace], network: Network, pps: float = 0.0, most: float = 60.0) -> int:
-    """Runs the traces to their ends; the nanoseconds that it took."""
-    tracer, now, order = Tracer(traces, pps), 0, count()
-    coming: list[tuple[int, int, Reply]] = []
-    while not tracer.done:
-        for trace, sent in tracer.due(now):
-            trace.sent(sent.number, WALL + now)
-            for answer, after in network(sent):
-                heapq.heappush(coming, (now + after, next(order), answer))
-        seconds = tracer.seconds(now)
-        assert seconds is not None
-        now = max(now + 1, min([now + int(seconds * SECOND), *(at for at, _, _ in coming[:1])]))
-        assert now < most * SECOND, "it does not end"
-        while coming and coming[0][0] <= now:
-            at, _, answer = heapq.heappop(coming)
-            tracer.heard(answer, WALL + at)
-        tracer.expire(now)
-    assert tracer.seconds(now) is None
-    return now
-
-
-def sources(trace: Trace) -> list[list[bytes]]:
-    return [hop.sources for hop in trace.path()]
-
-
-def way(routers: int) -> list[list[bytes]]:
-    return [*([router(place)] for place in range(1, routers + 1)), [THERE]]
-
-
-def test_a_way_is_found_in_the_time_of_a_few_round_trips() -> None:
-    trace, network = Trace(probe()), Chain(8)
-    took = run([trace], network)
-    assert (trace.ended, trace.distance, sources(trace)) == (REACHED, 9, way(8))
-    assert [hop.answers[0].rtt_ns for hop in trace.path()] == [place * MS for place in range(1, 10)]
-    assert took < 30 * MS
-    assert all(hop.sent == 3 and not hop.lost for hop in trace.path())
-    assert len({sent.number for sent in network.seen}) == len(network.seen)
-    assert {sent.flow for sent in network.seen} == {probe().flow}
-
-
-def test_no_probe_goes_farther_than_it_has_to() -> None:
-    network = Chain(3)
-    run([Trace(probe(), Rules(queries=1, ahead=2))], network)
-    assert max(sent.ttl for sent in network.seen) <= 5
-
-
-def test_a_silent_hop_costs_one_wait_and_stays_a_hop() -> None:
-    trace = Trace(probe(), Rules(queries=2))
-    took = run([trace], Chain(6, silent=[3]))
-    assert sources(trace) == [[router(1)], [router(2)], [], [router(4)], [router(5)], [router(6)], [THERE]]
-    assert (trace.hops[2].sent, trace.hops[2].lost) == (2, 2)
-    assert took < 0.2 * SECOND, "near hops tell how long an answer can take"
-
-
-def test_many_silent_hops_end_it() -> None:
-    trace = Trace(probe(), Rules(queries=1, gap=4))
-    took = run([trace], Chain(2, answer="", silent=range(3, 99)))
-    assert (trace.ended, trace.distance, sources(trace)) == (SILENT, None, way(2)[:2])
-    assert SECOND <= took < 3 * SECOND
-
-
-def test_more_silent_hops_than_ahead_do_not_stop_it() -> None:
-    trace = Trace(probe(), Rules(queries=1, ahead=2, gap=5))
-    run([trace], Chain(6, silent=[2, 3, 4, 5]))
-    assert (trace.ended, trace.distance) == (REACHED, 7)
-
-
-@pytest.mark.parametrize("moves", [True, False])
-def test_a_destination_that_keeps_silent_is_inferred_while_its_connection_moves_on(moves: bool) -> None:
-    trace = Trace(probe(flags=ACK), Rules(queries=1, inferred=True))
-    trace.renew(trace.template.seq + moves, trace.template.ack)
-    run([trace], Chain(4, answer="", silent=[5]))
-    assert (trace.ended, trace.distance) == (SILENT, 5 if moves else None)
-    assert sources(trace) == [*way(4)[:4], *([[]] if moves else [])]
-
-
-def test_a_refusal_stands_where_its_router_is() -> None:
-    """The way breaks off meanwhile, and the router before the gap tells it of few probes."""
-    trace = Trace(probe(), Rules(queries=2))
-
-    def broken(sent: Probe) -> list[tuple[Reply, int]]:
-        if sent.ttl <= 2:
-            return [(reply(sent, router(sent.ttl)), MS)]
-        return [(reply(sent, router(2), "unreachable", 1), 2 * MS)] if sent.ttl == 6 else []
-
-    run([trace], broken)
-    assert (trace.ended, trace.distance, sources(trace)) == (REFUSED, 2, way(2)[:2])
-    assert [answer.kind for answer in trace.hops[1].answers].count("unreachable") >= 1
-    assert [hop.waiting for hop in trace.hops[:2]] == [0, 0]
-
-
-def test_who_does_not_know_the_sequence_number_is_not_believed() -> None:
-    """The number that stands in IP's identification is easily guessed."""
-    trace = Trace(probe(flags=ACK), Rules(queries=1))
-    sent = trace.due(0)
-    assert sent is not None
-    trace.sent(sent.number, WALL)
-    quoted = Quote(1, 0, 40, True, None)
-    forged = reply(sent, router(66))._replace(quoted=quoted, seq=trace.template.seq + 1)
-    assert not trace.heard(forged, WALL + MS)
-    assert trace.heard(forged._replace(source=router(1), seq=trace.template.seq - sent.number), WALL + 2 * MS)
-    assert trace.hops[0].sources == [router(1)]
-
-
-def test_a_source_that_was_translated_is_told_of() -> None:
-    trace = Trace(probe(), Rules(queries=1))
-    quoted = Quote(1, 0, 40, True, None)
-
-    def translating(sent: Probe) -> list[tuple[Reply, int]]:
-        source = HERE if sent.ttl == 1 else bytes([203, 0, 113, 1])
-        told = reply(sent, router(sent.ttl) if sent.ttl < 3 else THERE)
-        return [(told._replace(flow=sent.flow._replace(src=source), quoted=quoted), MS)]
-
-    run([trace], translating, most=10)
-    assert [hop.answers[0].translated for hop in trace.hops[:2]] == [False, True]
-
-
-def test_an_answer_without_a_number_is_the_nearest_ones() -> None:
-    trace = Trace(probe(flags=ACK), Rules(queries=1))
-    run([trace], Chain(4, answer="ack"))
-    assert (trace.ended, trace.distance, sources(trace)) == (REACHED, 5, way(4))
-
-
-def test_an_end_that_was_taken_too_soon_moves_on() -> None:
-    """An acknowledgement of the connection's own comes before the routers' answers."""
-    trace = Trace(probe(flags=ACK), Rules(queries=1))
-
-    def network(sent: Probe) -> list[tuple[Reply, int]]:
-        early = [(reply(sent, THERE, "ack", number=None), 10)] if sent.ttl == 2 else []
-        return [*early, *Chain(4, answer="ack", step=10 * MS)(sent)]
-
-    run([trace], network)
-    assert trace.distance == 5
-    assert [hop.sources[0] for hop in trace.path() if hop.sources][-1] == THERE
-
-
-@pytest.mark.parametrize(
-    ("code", "source", "ended"), [(13, router(3), REFUSED), (3, THERE, REACHED), (1, router(3), REFUSED)]
-)
-def test_who_says_that_it_goes_no_further_ends_it(code: int, source: bytes, ended: str) -> None:
-    trace = Trace(probe())
-    run([trace], lambda sent: [(reply(sent, source, "unreachable", code), MS)] if sent.ttl > 2 else Chain(9)(sent))
-    assert (trace.ended, trace.distance, sources(trace)[-1]) == (ended, 3, [source])
-    assert trace.hops[2].answers[0].code == code
-
-
-def test_a_circle_ends_it() -> None:
-    trace = Trace(probe())
-    run([trace], lambda sent: [(reply(sent, router(1 + sent.ttl % 2)), MS)])
-    assert trace.ended == LOOP
-    assert len(trace.hops) < 12
-
-
-def test_the_last_distance_ends_it() -> None:
-    trace = Trace(probe(), Rules(last=4, queries=1))
-    run([trace], Chain(9))
-    assert (trace.ended, len(trace.path())) == (LAST, 4)
-
-
-def test_255_hops() -> None:
-    trace = Trace(probe(), Rules(last=255, queries=1))
-    run([trace], Chain(254))
-    assert (trace.ended, trace.distance) == (REACHED, 255)
-
-
-def test_what_comes_late_is_told_and_counts_as_lost() -> None:
-    trace = Trace(probe(), Rules(queries=1, ahead=1, here=1, near=1))
-    late = Chain(3, step=SECOND // 100)
-    run([trace], lambda sent: [(answer, 3 * SECOND // 2 if sent.ttl == 2 else after) for answer, after in late(sent)])
-    assert trace.ended == REACHED
-    assert (trace.hops[1].lost, [answer.late for answer in trace.hops[1].answers]) in ((1, []), (1, [True]))
-
-
-def test_several_routers_at_one_hop() -> None:
-    trace, turn = Trace(probe()), count()
-    run([trace], lambda sent: [(reply(sent, router(50 + next(turn) % 2)), MS)] if sent.ttl == 2 else Chain(3)(sent))
-    assert len(trace.hops[1].sources) == 2
+from fleutan.protocols.trace import REACHED, SECOND, UNSENT, Rules, Trace
+from fleutan.protocols.tracer import Tracer
 
 
 def test_answers_to_others_are_strangers() -> None:
@@ -267,13 +31,6 @@ def test_all_together_keep_to_a_pace() -> None:
     assert took <= len(network.seen) * SECOND / 1000.0 + 50 * MS
 
 
-def test_probes_for_one_distance_keep_apart() -> None:
-    trace, network = Trace(probe(flags=ACK), Rules(queries=3, spacing_ns=SECOND)), Chain(4)
-    took = run([trace], network)
-    assert 2 * SECOND <= took < 2.2 * SECOND
-    assert [hop.sent for hop in trace.path()] == [3] * 5
-
-
 def test_what_cannot_be_sent_ends_its_trace_alone() -> None:
     one, other = Trace(probe(1)), Trace(probe(2))
     one.unsent(113)
@@ -282,63 +39,17 @@ def test_what_cannot_be_sent_ends_its_trace_alone() -> None:
     assert other.ended == REACHED
 
 
-def test_a_flow_that_closed_gets_no_more_probes() -> None:
-    trace = Trace(probe())
-    assert trace.due(0) is not None
-    trace.close()
-    assert trace.due(0) is None
-    assert (trace.ended, trace.next_ns(0)) == (CLOSED, None)
-    trace.ended = REACHED
-    trace.close()
-    assert trace.ended == REACHED
+def test_they_send_in_turns() -> None:
+    one, other = Trace(probe(1)), Trace(probe(2))
+    tracer = Tracer([one, other], pps=0.0)
+    turns = [trace for trace, _ in tracer.due(0)]
+    assert turns[:6] == [one, other] * 3
 
 
-def test_a_connection_that_moves_on_gets_probes_with_its_new_numbers() -> None:
-    trace, network = Trace(probe(flags=ACK), Rules(queries=1, ahead=2)), Chain(5, answer="ack")
-
-    def moving(sent: Probe) -> list[tuple[Reply, int]]:
-        trace.renew(trace.template.seq + 1000, trace.template.ack + 500)
-        found = network(sent)
-        quoted = [(answer._replace(number=None, seq=sent.seq - sent.number), after) for answer, after in found]
-        return [(answer._replace(quoted=Quote(1, 0, None, None, None)), after) for answer, after in quoted]
-
-    run([trace], moving)
-    assert (trace.distance, sources(trace)[:5]) == (6, way(5)[:5])
-    assert len({sent.ack for sent in network.seen}) == len(network.seen)
-
-
-def test_a_clock_that_was_set_back_gives_no_negative_time() -> None:
-    trace = Trace(probe())
-    sent = trace.due(0)
-    assert sent is not None
-    trace.sent(sent.number, WALL)
-    assert trace.heard(reply(sent, router(1)), WALL - 5)
-    assert trace.hops[0].answers[0].rtt_ns == 0
-
-
-def test_what_a_hop_waits_for() -> None:
-    hop = Hop(3, sent=3, lost=1)
-    assert (hop.waiting, hop.sources) == (2, [])
-
-
-@given(
-    st.integers(0, 12),
-    st.sets(st.integers(1, 12), max_size=6),
-    st.integers(1, 3),
-    st.integers(1, 8),
-    st.sampled_from(["syn-ack", "reset", "ack", ""]),
-)
-def test_every_trace_ends_and_tells_who_answered(
-    routers: int, silent: set[int], queries: int, ahead: int, answer: str
-) -> None:
-    trace = Trace(probe(flags=ACK if answer == "ack" else SYN), Rules(queries=queries, ahead=ahead))
-    run([trace], Chain(routers, sorted(silent), answer=answer))
-    assert trace.ended
-    for place, hop in enumerate(trace.path(), 1):
-        assert hop.sources in ([], [router(place)], [THERE])
-    if trace.ended == REACHED and answer == "ack" and routers in silent:
-        assert trace.distance is not None
-        assert trace.distance <= routers + 1, "nothing tells a silent router from the destination"
-    elif trace.ended == REACHED:
-        assert trace.path()[-1].sources == [THERE]
-        assert trace.distance == routers + 1
+def test_how_long_there_is_nothing_to_do() -> None:
+    tracer = Tracer([Trace(probe())], pps=10.0, burst=1)
+    assert tracer.seconds(0) == 0.0, "a probe may go"
+    [*_] = tracer.due(0)
+    assert tracer.seconds(0) == 0.1, "until the pace allows the next"
+    assert tracer.seconds(SECOND // 20) == 0.05
+    assert tracer.seconds(SECOND) == 0.0

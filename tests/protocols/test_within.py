@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from tests.protocols.networks import WALL, run
 from tests.protocols.packets import FAR, NEAR
-from tests.protocols.test_tracer import WALL, run
 
 from fleutan.protocols.probes import Flow, Probe, packet
 from fleutan.protocols.replies import Quote, Reply
-from fleutan.protocols.tracer import CLOSED, LAST, LOOP, REACHED, REFUSED, SECOND, Rules, Trace
+from fleutan.protocols.trace import CLOSED, LAST, LOOP, REACHED, REFUSED, SECOND, Rules, Trace
 from fleutan.protocols.within import Within
 
 MS = 1_000_000

@@ -12,7 +12,7 @@ from tests.sources.test_paths import HERE, WALL, Network
 
 from fleutan.linux.egress import Sent
 from fleutan.protocols.probes import Flow, Probe, packet
-from fleutan.protocols.tracer import Rules
+from fleutan.protocols.trace import Rules
 from fleutan.sources.multipath import FlowIds, trace
 from fleutan.sources.paths import ICMP, ICMPV6, TCP, UDP, Aim
 

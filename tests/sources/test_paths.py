@@ -22,7 +22,7 @@ from fleutan.linux.namespaces import Namespace, current
 from fleutan.linux.tcpfilter import Peer
 from fleutan.protocols.probes import ACK, SYN, Flow, Probe
 from fleutan.protocols.replies import Label, Quote, Reply
-from fleutan.protocols.tracer import SECOND, Rules, Trace
+from fleutan.protocols.trace import SECOND, Rules, Trace
 from fleutan.sources import paths
 from fleutan.sources.paths import ICMP, TCP, UDP, Aim, Kernel, Numbers, octets, path_of, template, trace
 

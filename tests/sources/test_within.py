@@ -16,7 +16,7 @@ from fleutan.analysis.paths import Hop, Path, Router
 from fleutan.linux.egress import Sent
 from fleutan.linux.namespaces import Namespace, current
 from fleutan.protocols.probes import Flow
-from fleutan.protocols.tracer import SECOND, Rules
+from fleutan.protocols.trace import SECOND, Rules
 from fleutan.sources import within
 from fleutan.sources.paths import UDP, Aim, Traced
 

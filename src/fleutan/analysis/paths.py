@@ -72,7 +72,7 @@ class Hop(NamedTuple):
 
 
 class Path(NamedTuple):
-    """A way to one destination; ``ended`` says how its trace did (``protocols.tracer``)."""
+    """A way to one destination; ``ended`` says how its trace did (``protocols.trace``)."""
 
     id: str
     method: str

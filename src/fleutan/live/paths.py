@@ -18,7 +18,7 @@ from fleutan.column import Column, text_column
 from fleutan.errors import FleutanError, UsageError
 from fleutan.live import Asked, Question
 from fleutan.protocols.probes import Flow
-from fleutan.protocols.tracer import SECOND, Rules
+from fleutan.protocols.trace import SECOND, Rules
 from fleutan.sources import flows, multipath, paths, within
 from fleutan.sources.capture import Capture, NamespaceDump, Reader
 from fleutan.sources.datagrams import Datagrams

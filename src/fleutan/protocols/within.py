@@ -11,7 +11,7 @@ from __future__ import annotations
 from fleutan.protocols.headers import IPV4, IPV6
 from fleutan.protocols.probes import UDP_HEADER, Probe
 from fleutan.protocols.replies import Reply
-from fleutan.protocols.tracer import LAST, REACHED, SILENT, Hop, Rules, Trace, Under
+from fleutan.protocols.trace import LAST, REACHED, SILENT, Hop, Rules, Trace, Under
 
 #: How long a bare probe is, by IP version: no other packet of a flow in use is.
 _SIZES = {4: IPV4.size + UDP_HEADER.size, 6: IPV6.size + UDP_HEADER.size}

@@ -20,7 +20,8 @@ from fleutan.linux.tcpfilter import Peer
 from fleutan.protocols.multipath import Multipath
 from fleutan.protocols.probes import Flow, Probe
 from fleutan.protocols.replies import Reply
-from fleutan.protocols.tracer import Rules, Tracer
+from fleutan.protocols.trace import Rules
+from fleutan.protocols.tracer import Tracer
 from fleutan.sources.paths import LINUX, TCP, UDP, Aim, Kernel, Packets, Traced, peer, routers, run, template
 
 #: So many ports are kept at once when those there are have been used.

@@ -24,10 +24,11 @@ from fleutan.linux.egress import Sent, source_for
 from fleutan.linux.namespaces import Namespace, entered
 from fleutan.linux.probing import RawProber
 from fleutan.linux.tcpfilter import Peer
-from fleutan.protocols import tracer
 from fleutan.protocols.probes import ACK, SYN, Flow, Probe, packet
 from fleutan.protocols.replies import Reply, parse
-from fleutan.protocols.tracer import Answer, Rules, Trace, Tracer, W
+from fleutan.protocols.trace import REACHED, SILENT, Answer, Rules, Trace
+from fleutan.protocols.trace import Hop as Distance
+from fleutan.protocols.tracer import Tracer, W
 from fleutan.protocols.within import Within
 
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
@@ -308,11 +309,11 @@ def path_of(one: Trace, method: str) -> Path:
     """A trace as a path."""
     flow = one.template.flow
     hops = tuple(Hop(hop.ttl, tuple(routers(hop, flow)), hop.sent, hop.lost) for hop in one.path())
-    ended = tracer.REACHED if one.distance is not None and one.ended == tracer.SILENT else one.ended
+    ended = REACHED if one.distance is not None and one.ended == SILENT else one.ended
     return Path("", method, hops, ended, _text(flow.dst))
 
 
-def routers(hop: tracer.Hop, flow: Flow) -> Iterator[Router]:
+def routers(hop: Distance, flow: Flow) -> Iterator[Router]:
     """Who answered at a hop to probes of this flow, or such as differ from it in ports only."""
     for source in hop.sources:
         answers = [answer for answer in hop.answers if answer.source == source]
