@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from fleutan.linux import capabilities, libbpf
+
+#: Where the sources of the programs are, and what they were compiled to.
+FOLDER = Path(libbpf.__file__).with_name("bpf")
 
 
 def _missing() -> str:
@@ -56,3 +61,23 @@ def _runs_of_process_1() -> list[str]:
         with suppress(OSError):
             said.append((thread / "schedstat").read_text())
     return said
+
+
+def same_object_again(name: str, folder: Path) -> None:
+    """Compiles a program into ``folder``, where this machine has what it was compiled with: it gives the same bytes."""
+    compiler, library = (FOLDER / f"{name}.bpf.o.txt").read_text().splitlines()
+    major = compiler.split(".")[0]
+    if major not in _version("clang") or not _version("llvm-strip") or not Path("/usr/include/bpf").exists():
+        pytest.skip(f"needs {major}, llvm-strip and the headers of {library}")
+    made = folder / f"{name}.bpf.o"
+    subprocess.run([str(FOLDER / "build.sh"), str(made)], check=True)
+    if made.with_name(f"{made.name}.txt").read_text().splitlines()[1] != library:
+        pytest.skip(f"needs the headers of {library}")
+    assert made.read_bytes() == (FOLDER / made.name).read_bytes()
+
+
+def _version(command: str) -> str:
+    """What ``command --version`` says; empty where there is none."""
+    if not shutil.which(command):
+        return ""
+    return subprocess.run([command, "--version"], check=True, capture_output=True, text=True).stdout

@@ -1,16 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import ctypes
-import os
 import socket
 import struct
 import subprocess
-from collections.abc import Iterator
 
-import pytest
-
-from fleutan.linux import capabilities
 from fleutan.linux.addresses import own, own_addresses
 
 MAPPED = bytes(10) + b"\xff\xff"
@@ -31,20 +25,6 @@ def test_ours_is_the_local_end_of_a_pair_and_a_broadcast_address_counts() -> Non
     assert own(four) == {MAPPED + LOCAL, MAPPED + BROADCAST}
     assert own(body(socket.AF_INET6, attribute(1, SIX), attribute(8, b"x"))) == {SIX}
     assert own(body(socket.AF_INET6)) == set()
-
-
-@pytest.fixture
-def namespace() -> Iterator[None]:
-    """This thread in a network namespace of its own."""
-    if capabilities.missing(("CAP_SYS_ADMIN", "CAP_NET_ADMIN")):
-        pytest.skip("needs CAP_SYS_ADMIN and CAP_NET_ADMIN, for a network namespace of its own")
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open("/proc/thread-self/ns/net") as before:
-        assert libc.unshare(0x4000_0000) == 0, os.strerror(ctypes.get_errno())
-        try:
-            yield
-        finally:
-            libc.setns(before.fileno(), 0x4000_0000)
 
 
 def test_they_are_those_that_were_given(namespace: None) -> None:

@@ -2,10 +2,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import struct
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.bpf import needs_bpf
+from tests.bpf import needs_bpf, same_object_again
 
 from fleutan.errors import FleutanError, NotSupported
 from fleutan.linux import drops
@@ -33,7 +31,6 @@ from fleutan.linux.drops import (
 from fleutan.linux.libbpf import counting_runs
 from fleutan.linux.reasons import drop_reasons, reset_reasons
 
-FOLDER = Path(drops.__file__).with_name("bpf")
 KEY, COUNT = 72, 40
 CPUS = 2
 UDP = 17
@@ -283,19 +280,5 @@ def test_the_place_of_a_drop_is_a_function_of_its_protocol(counting: Counting, c
     assert "udp" in Symbols().names([row["location"]])[row["location"]]
 
 
-def installed(command: str) -> str:
-    """The first line of ``command --version``; empty where there is none."""
-    if not shutil.which(command):
-        return ""
-    return subprocess.run([command, "--version"], check=True, capture_output=True, text=True).stdout
-
-
 def test_the_object_is_what_its_source_compiles_to(tmp_path: Path) -> None:
-    compiler, library = (FOLDER / "drops.bpf.o.txt").read_text().splitlines()
-    major = compiler.split(".")[0]
-    if major not in installed("clang") or not installed("llvm-strip") or not Path("/usr/include/bpf").exists():
-        pytest.skip(f"needs {major}, llvm-strip and the headers of {library}")
-    subprocess.run([str(FOLDER / "build.sh"), str(tmp_path / "drops.bpf.o")], check=True)
-    if (tmp_path / "drops.bpf.o.txt").read_text().splitlines()[1] != library:
-        pytest.skip(f"needs the headers of {library}")
-    assert (tmp_path / "drops.bpf.o").read_bytes() == (FOLDER / "drops.bpf.o").read_bytes()
+    same_object_again("drops", tmp_path)

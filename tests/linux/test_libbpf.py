@@ -4,7 +4,6 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,12 +12,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from tests.bpf import FOLDER, same_object_again
 
 from fleutan.errors import NotSupported
 from fleutan.linux import capabilities, libbpf
 from fleutan.linux.libbpf import BpfObject, decisive_line, refusal
 
-FOLDER = Path(libbpf.__file__).with_name("bpf")
 ELF = (FOLDER / "sockets.bpf.o").read_bytes()
 TRAFFIC = (FOLDER / "traffic.bpf.o").read_bytes()
 TICKS = (250).to_bytes(4, sys.byteorder)
@@ -221,24 +220,5 @@ def test_the_decisive_line(log: str, line: str) -> None:
     assert decisive_line(log) == line
 
 
-def installed(command: str) -> str:
-    """The first line of ``command --version``; empty where there is none."""
-    if not shutil.which(command):
-        return ""
-    return subprocess.run([command, "--version"], check=True, capture_output=True, text=True).stdout
-
-
-def header_version(include: Path = Path("/usr/include/bpf/libbpf_version.h")) -> str:
-    if not include.exists():
-        return ""
-    words = [line.split() for line in include.read_text().splitlines() if line.startswith("#define LIBBPF_M")]
-    return "libbpf " + ".".join(word[2] for word in words)
-
-
 def test_the_object_is_what_its_source_compiles_to(tmp_path: Path) -> None:
-    compiler, library = (FOLDER / "sockets.bpf.o.txt").read_text().splitlines()
-    major = compiler.split(".")[0]
-    if major not in installed("clang") or not installed("llvm-strip") or header_version() != library:
-        pytest.skip(f"needs {major}, llvm-strip and the headers of {library}")
-    subprocess.run([str(FOLDER / "build.sh"), str(tmp_path / "sockets.bpf.o")], check=True)
-    assert (tmp_path / "sockets.bpf.o").read_bytes() == ELF
+    same_object_again("sockets", tmp_path)

@@ -2,10 +2,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import struct
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.bpf import agrees, needs_bpf
+from tests.bpf import agrees, needs_bpf, same_object_again
 
 from fleutan.errors import FleutanError, NotSupported
 from fleutan.linux import lifecycle
@@ -38,7 +36,6 @@ from fleutan.linux.lifecycle import (
 )
 from fleutan.linux.records import Records
 
-FOLDER = Path(lifecycle.__file__).with_name("bpf")
 ESTABLISHED, SYN_SENT, CLOSE, LISTEN = 1, 2, 7, 10
 ENTRY = 200
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -330,19 +327,5 @@ def test_without_libbpf_it_says_what_to_install() -> None:
         pass
 
 
-def installed(command: str) -> str:
-    """The first line of ``command --version``; empty where there is none."""
-    if not shutil.which(command):
-        return ""
-    return subprocess.run([command, "--version"], check=True, capture_output=True, text=True).stdout
-
-
 def test_the_object_is_what_its_source_compiles_to(tmp_path: Path) -> None:
-    compiler, library = (FOLDER / "lifecycle.bpf.o.txt").read_text().splitlines()
-    major = compiler.split(".")[0]
-    if major not in installed("clang") or not installed("llvm-strip") or not Path("/usr/include/bpf").exists():
-        pytest.skip(f"needs {major}, llvm-strip and the headers of {library}")
-    subprocess.run([str(FOLDER / "build.sh"), str(tmp_path / "lifecycle.bpf.o")], check=True)
-    if (tmp_path / "lifecycle.bpf.o.txt").read_text().splitlines()[1] != library:
-        pytest.skip(f"needs the headers of {library}")
-    assert (tmp_path / "lifecycle.bpf.o").read_bytes() == (FOLDER / "lifecycle.bpf.o").read_bytes()
+    same_object_again("lifecycle", tmp_path)

@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import ctypes
-import os
 import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from fleutan.errors import FleutanError
-from fleutan.linux import capabilities
 from fleutan.linux.links import closed, pairs, uppers
 
 LINK, MASTER, LINKINFO, NETNSID, KIND = 5, 10, 18, 37, 1
@@ -56,20 +52,6 @@ def test_what_lies_above_one_above_is_above_too_and_circles_end() -> None:
     assert closed([(1, 2), (2, 3), (1, 4)]) == {1: {2, 3, 4}, 2: {3}}
     assert closed([(1, 2), (2, 1)]) == {1: {2}, 2: {1}}
     assert closed([]) == {}
-
-
-@pytest.fixture
-def namespace() -> Iterator[None]:
-    """This thread in a network namespace of its own."""
-    if capabilities.missing(("CAP_SYS_ADMIN", "CAP_NET_ADMIN")):
-        pytest.skip("needs CAP_SYS_ADMIN and CAP_NET_ADMIN, for a network namespace of its own")
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open("/proc/thread-self/ns/net") as before:
-        assert libc.unshare(0x4000_0000) == 0, os.strerror(ctypes.get_errno())
-        try:
-            yield
-        finally:
-            libc.setns(before.fileno(), 0x4000_0000)
 
 
 def test_a_macvlan_in_a_bridge_on_a_port_of_another(namespace: None) -> None:

@@ -2,10 +2,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import struct
-import subprocess
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.bpf import needs_bpf
+from tests.bpf import FOLDER, needs_bpf, same_object_again
 
 from fleutan.errors import FleutanError, NotSupported, UsageError
 from fleutan.linux import libbpf, traffic
@@ -21,7 +19,6 @@ from fleutan.linux.iterators import ticks_per_second
 from fleutan.linux.records import Records
 from fleutan.linux.traffic import IP, NO_QUEUE, NOT_IP, OVERFLOW, RX, TX, Counting, Counts, parse
 
-FOLDER = Path(libbpf.__file__).with_name("bpf")
 ONE, TWO = (bytes(10) + b"\xff\xff" + socket.inet_aton(f"192.0.2.{number}") for number in (1, 2))
 TCP, UDP, ICMP = 6, 17, 1
 
@@ -245,18 +242,5 @@ def test_the_layouts_are_those_of_the_program() -> None:
         assert np.dtype([(name, kind) for kind, names in layout for name in names.split()]).itemsize == size
 
 
-def installed(command: str) -> str:
-    if not shutil.which(command):
-        return ""
-    return subprocess.run([command, "--version"], check=True, capture_output=True, text=True).stdout
-
-
 def test_the_object_is_what_its_source_compiles_to(tmp_path: Path) -> None:
-    compiler, library = (FOLDER / "traffic.bpf.o.txt").read_text().splitlines()
-    major = compiler.split(".")[0]
-    if major not in installed("clang") or not installed("llvm-strip") or not Path("/usr/include/bpf").exists():
-        pytest.skip(f"needs {major}, llvm-strip and the headers of {library}")
-    subprocess.run([str(FOLDER / "build.sh"), str(tmp_path / "traffic.bpf.o")], check=True)
-    if (tmp_path / "traffic.bpf.o.txt").read_text().splitlines()[1] != library:
-        pytest.skip(f"needs the headers of {library}")
-    assert (tmp_path / "traffic.bpf.o").read_bytes() == (FOLDER / "traffic.bpf.o").read_bytes()
+    same_object_again("traffic", tmp_path)

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -18,15 +17,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.bpf import MISSING, agrees
+from tests.bpf import FOLDER, MISSING, agrees, same_object_again
 
 from fleutan.errors import FleutanError, NotSupported
-from fleutan.linux import users
 from fleutan.linux.cgroups import paths_by_id
 from fleutan.linux.libbpf import counting_runs
 from fleutan.linux.users import PROGRAMS, Noticed, Noticing, parse
 
-FOLDER = Path(users.__file__).with_name("bpf")
 KEY, USER = 8, 32
 SO_COOKIE = 57
 NOWHERE = "127.0.0.1"
@@ -287,19 +284,5 @@ def test_without_libbpf_it_says_what_to_install() -> None:
         pass
 
 
-def installed(command: str) -> str:
-    """The first line of ``command --version``; empty where there is none."""
-    if not shutil.which(command):
-        return ""
-    return subprocess.run([command, "--version"], check=True, capture_output=True, text=True).stdout
-
-
 def test_the_object_is_what_its_source_compiles_to(tmp_path: Path) -> None:
-    compiler, library = (FOLDER / "users.bpf.o.txt").read_text().splitlines()
-    major = compiler.split(".")[0]
-    if major not in installed("clang") or not installed("llvm-strip") or not Path("/usr/include/bpf").exists():
-        pytest.skip(f"needs {major}, llvm-strip and the headers of {library}")
-    subprocess.run([str(FOLDER / "build.sh"), str(tmp_path / "users.bpf.o")], check=True)
-    if (tmp_path / "users.bpf.o.txt").read_text().splitlines()[1] != library:
-        pytest.skip(f"needs the headers of {library}")
-    assert (tmp_path / "users.bpf.o").read_bytes() == (FOLDER / "users.bpf.o").read_bytes()
+    same_object_again("users", tmp_path)

@@ -32,6 +32,8 @@ ACTOR = Path(__file__).with_name("actor.py")
 DEADLINE = 15.0
 #: Processes of the tests are not measured: some may not write where the figures go.
 PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+#: The command line, as Python runs it.
+CODE = "from fleutan.faces.cli import main; main()"
 _NUMBERS = itertools.count()
 
 
@@ -99,9 +101,12 @@ class Host:
 
     def fleutan(self, *words: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
         """The command line, run inside."""
-        code = "from fleutan.faces.cli import main; main()"
-        command = ["ip", "netns", "exec", self.name, *before, sys.executable, "-c", code, *words]
+        command = self.command(*words, before=before)
         return subprocess.run(command, check=False, capture_output=True, text=True, env=PLAIN)
+
+    def command(self, *words: str, before: Sequence[str] = ()) -> list[str]:
+        """What runs the command line inside."""
+        return ["ip", "netns", "exec", self.name, *before, sys.executable, "-c", CODE, *words]
 
     def configure(self, *lines: str) -> None:
         """Lines for ``ip -batch``."""
@@ -130,6 +135,43 @@ class Host:
         return sorted(map(said_by_proc, self.run("cat", f"/proc/net/{name}").splitlines()[1:]))
 
 
+class Running:
+    """A command line that runs inside a host, which may end it early; it ends with the test."""
+
+    def __init__(self, host: Host, *words: str) -> None:
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(host.command(*words), env=PLAIN, **pipes)
+        _RUNNING.append(self.process)
+
+    def document(self) -> Row:
+        """The next JSON document; the time that it is about is over, and that of the one after it begins."""
+        assert self.process.stdout
+        text = ""
+        for line in self.process.stdout:
+            text += line
+            if line == "]}\n":
+                found: Row = json.loads(text)
+                return found
+        raise AssertionError(self.process.communicate()[1])
+
+    def ended(self) -> tuple[int, str, str]:
+        """Exit status, and what it still wrote to standard output and to standard error."""
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err
+
+
+_RUNNING: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on() -> Iterator[None]:
+    """Ends what a test that failed left behind."""
+    yield
+    while _RUNNING:
+        with _RUNNING.pop() as process:
+            process.kill()
+
+
 class World(ExitStack):
     """Makes hosts, and removes them."""
 
@@ -141,10 +183,11 @@ class World(ExitStack):
         made.configure("link set lo up")
         return made
 
-    def pair(self, *shaping: str) -> tuple[Host, Host]:
-        """Two hosts, 192.0.2.1 and .2, 2001:db8::1 and ::2; the first sends as ``tc`` says."""
+    def pair(self, *shaping: str, queues: int = 1) -> tuple[Host, Host]:
+        """Two hosts, 192.0.2.1 and .2, 2001:db8::1 and ::2, with so many queues; the first sends as ``tc`` says."""
         hosts = self.host(), self.host()
-        hosts[0].configure(f"link add veth0 type veth peer name veth0 netns {hosts[1].name}")
+        many = f"numtxqueues {queues} numrxqueues {queues}"
+        hosts[0].configure(f"link add veth0 {many} type veth peer name veth0 {many} netns {hosts[1].name}")
         for number, host in enumerate(hosts, 1):
             host.configure(
                 f"address add 192.0.2.{number}/24 dev veth0",
@@ -153,6 +196,13 @@ class World(ExitStack):
             )
         if shaping:
             hosts[0].run("tc", "qdisc", "add", "dev", "veth0", "root", *shaping)
+        return hosts
+
+    def queued(self) -> tuple[Host, Host]:
+        """A pair with four queues each, and a queueing discipline for every one."""
+        hosts = self.pair(queues=4)
+        for host in hosts:
+            host.run("tc", "qdisc", "replace", "dev", "veth0", "root", "handle", "1:", "mq")
         return hosts
 
     def routed(self, *shaping: str) -> tuple[Host, Host]:

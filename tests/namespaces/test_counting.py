@@ -36,19 +36,8 @@ pytestmark = [needs_bpf, pytest.mark.skipif(not shutil.which("iperf3"), reason="
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[tuple[Host, Host]]:
-    """Two hosts, with four queues each and a queueing discipline for every one."""
     with World() as world:
-        one, two = world.host(), world.host()
-        queues = "numtxqueues 4 numrxqueues 4"
-        one.configure(f"link add veth0 {queues} type veth peer name veth0 {queues} netns {two.name}")
-        for number, host in enumerate((one, two), 1):
-            host.configure(
-                f"address add 192.0.2.{number}/24 dev veth0",
-                f"address add 2001:db8::{number}/64 dev veth0 nodad",
-                "link set veth0 up",
-            )
-            host.run("tc", "qdisc", "replace", "dev", "veth0", "root", "handle", "1:", "mq")
-        yield one, two
+        yield world.queued()
 
 
 def iperf(one: Host, two: Host, *words: str) -> Row:

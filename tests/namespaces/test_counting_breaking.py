@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import re
 import signal
@@ -17,14 +16,13 @@ from typing import Any
 
 import pytest
 from tests.bpf import agrees, needs_bpf
-from tests.namespaces.conftest import PLAIN, Actor, Host, World, until
+from tests.namespaces.conftest import PLAIN, Actor, Host, Running, World, until
 from tests.namespaces.test_breaking import NOBODY, delete, needs_users  # noqa: F401  # the last is a fixture
 
 from fleutan.faces.cli import main
 from fleutan.linux.capabilities import LIBBPF
 
 Row = dict[str, Any]
-CODE = "from fleutan.faces.cli import main; main()"
 #: What counts, and how many links it has at the least when all of its programs are loaded.
 COUNTING = {"flows --vol": 3, "flows --cpu": 3, "drops": 1, "lifecycle": 1}
 DATAGRAMS = "import socket; u = socket.socket(type=socket.SOCK_DGRAM); u.bind(('192.0.2.1', 7200))"
@@ -40,49 +38,12 @@ def hosts() -> Iterator[tuple[Host, Host]]:
         yield world.pair()
 
 
-_STARTED: list[subprocess.Popen[str]] = []
-
-
-@pytest.fixture(autouse=True)
-def nothing_goes_on() -> Iterator[None]:
-    """Ends what a test that failed left behind."""
-    yield
-    while _STARTED:
-        with _STARTED.pop() as process:
-            process.kill()
-
-
-class Running:
-    """A command line that runs inside a host, which may end it early."""
-
-    def __init__(self, host: Host, *words: str) -> None:
-        command = ["ip", "netns", "exec", host.name, sys.executable, "-c", CODE, *words]
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self.process = subprocess.Popen(command, env=PLAIN, **pipes)
-        _STARTED.append(self.process)
-
-    def document(self) -> Row:
-        """The next JSON document; the time that it is about is over, and that of the one after it begins."""
-        assert self.process.stdout
-        text = ""
-        for line in self.process.stdout:
-            text += line
-            if line == "]}\n":
-                found: Row = json.loads(text)
-                return found
-        raise AssertionError(self.process.communicate()[1])
-
-    def ended(self) -> tuple[int, str, str]:
-        """Exit status, and what it still wrote to standard output and to standard error."""
-        out, err = self.process.communicate(timeout=30)
-        return self.process.returncode, out, err
-
-    def numbers(self) -> set[tuple[str, int]]:
-        """Kind and number of every program, map and link that it holds."""
-        found: set[tuple[str, int]] = set()
-        for path in Path(f"/proc/{self.process.pid}/fdinfo").glob("*"):
-            found |= {(kind, int(number)) for kind, number in re.findall(r"(?m)^(\w+)_id:\s+(\d+)$", _text(path))}
-        return {(kind, number) for kind, number in found if kind in ("prog", "map", "link")}
+def numbers(running: Running) -> set[tuple[str, int]]:
+    """Kind and number of every program, map and link that it holds."""
+    found: set[tuple[str, int]] = set()
+    for path in Path(f"/proc/{running.process.pid}/fdinfo").glob("*"):
+        found |= {(kind, int(number)) for kind, number in re.findall(r"(?m)^(\w+)_id:\s+(\d+)$", _text(path))}
+    return {(kind, number) for kind, number in found if kind in ("prog", "map", "link")}
 
 
 def _text(path: Path) -> str:
@@ -102,7 +63,7 @@ def twice(host: Host, *lines: str) -> list[Running]:
 
 def holding(running: Running, links: int) -> set[tuple[str, int]]:
     """What it holds as soon as it has so many links; nothing before."""
-    found = running.numbers()
+    found = numbers(running)
     return found if sum(kind == "link" for kind, _ in found) >= links else set()
 
 
@@ -278,7 +239,7 @@ def test_a_reader_that_goes_and_a_disk_that_is_full(hosts: tuple[Host, Host], wo
     assert watched.process.wait(30) == 141
     assert watched.process.stderr
     assert watched.process.stderr.read() == ""
-    command = ["ip", "netns", "exec", hosts[0].name, sys.executable, "-c", CODE, *words, "-i", "0.05"]
+    command = hosts[0].command(*words, "-i", "0.05")
     with open("/dev/full", "w") as full:
         said = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, text=True, env=PLAIN)
     assert (said.returncode, said.stderr) == (1, "fleutan: No space left on device\n")

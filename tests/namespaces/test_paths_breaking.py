@@ -21,14 +21,13 @@ from typing import Any
 
 import pytest
 from tests.bpf import needs_bpf
-from tests.namespaces.conftest import PLAIN, Actor, Host, World, until
+from tests.namespaces.conftest import CODE, PLAIN, Actor, Host, Running, World, until
 from tests.protocols.packets import folded, ip
 
 from fleutan.protocols.probes import Flow, Probe, packet
 
 Row = dict[str, Any]
 pytestmark = needs_bpf
-CODE = "from fleutan.faces.cli import main; main()"
 #: No command may take longer; seconds.
 LONGEST = "30"
 #: What a host counts when a connection is harmed or wonders at what it gets.
@@ -129,30 +128,17 @@ def chain() -> Iterator[Chain]:
         yield Chain(world, 8)
 
 
-class Running:
-    """A trace that goes on while a test does something to it, ended with the test."""
+class Tracing(Running):
+    """A trace that goes on while a test does something to it."""
 
     def __init__(self, chain: Chain, *words: str) -> None:
         self._chain, self._before = chain, _passed(chain)
-        command = ["ip", "netns", "exec", chain.near.name, sys.executable, "-c", CODE, "paths", *words]
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self.process = subprocess.Popen(command, env=PLAIN, **pipes)
-
-    def __enter__(self) -> Running:
-        return self
-
-    def __exit__(self, *trouble: object) -> None:
-        self.process.kill()
-        self.process.communicate()
+        super().__init__(chain.near, "paths", *words)
 
     def until_probes(self, count: int) -> None:
         """Waits until so many packets came to the first router."""
         until(lambda: self.process.poll() is not None or _passed(self._chain) >= self._before + count, "probes")
         assert self.process.poll() is None, "it ended too soon to be disturbed"
-
-    def said(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=float(LONGEST))
-        return self.process.returncode, out, err
 
 
 def _passed(chain: Chain) -> int:
@@ -379,10 +365,10 @@ def test_neighbours_that_are_not_known_yet(short_world: World) -> None:
 def test_a_link_that_goes_down_in_the_middle(short_world: World) -> None:
     chain = Chain(short_world, 3)
     _, _, port = connected(chain.near, chain.far, chain.end, 16)
-    with Running(chain, "dport", str(port), "--pps", "40", "--json") as running:
-        running.until_probes(10)
-        chain.routers[1].configure("link set east down")
-        status, out, err = running.said()
+    running = Tracing(chain, "dport", str(port), "--pps", "40", "--json")
+    running.until_probes(10)
+    chain.routers[1].configure("link set east down")
+    status, out, err = running.ended()
     assert (status, err) == (0, "")
     found = json.loads(out)
     assert ends(found) <= {"reached", "refused", "silent", "loop"}
@@ -398,10 +384,10 @@ def test_a_link_that_goes_down_in_the_middle(short_world: World) -> None:
 def test_the_own_link_goes_down_in_the_middle(short_world: World) -> None:
     chain = Chain(short_world, 3)
     _, _, port = connected(chain.near, chain.far, chain.end, 16)
-    with Running(chain, "dport", str(port), "--pps", "10", "--json") as running:
-        running.until_probes(10)
-        chain.near.configure("link set east down")
-        status, out, err = running.said()
+    running = Tracing(chain, "dport", str(port), "--pps", "10", "--json")
+    running.until_probes(10)
+    chain.near.configure("link set east down")
+    status, out, err = running.ended()
     assert (status, err) == (0, "")
     assert "unsent" in ends(json.loads(out))
 
@@ -414,10 +400,10 @@ def test_flows_that_close_in_the_middle(short_world: World) -> None:
     chain = Chain(short_world, 3)
     client, server, port = connected(chain.near, chain.far, chain.end, 16)
     before = counters(chain.near), counters(chain.far)
-    with Running(chain, "dport", str(port), "--pps", "10", "--json") as running:
-        running.until_probes(10)
-        client.end()
-        status, out, err = running.said()
+    running = Tracing(chain, "dport", str(port), "--pps", "10", "--json")
+    running.until_probes(10)
+    client.end()
+    status, out, err = running.ended()
     assert (status, err) == (0, "")
     assert "closed" in ends(json.loads(out))
     assert (counters(chain.near), counters(chain.far)) == before
@@ -502,10 +488,10 @@ def test_forged_answers_are_not_believed(short_world: World) -> None:
 
 
 def test_interrupted_it_is_silent(chain: Chain) -> None:
-    with Running(chain, "--dsts", "10.7.0.99", "-w", "20") as running:
-        until(lambda: "10.7.0.99" in chain.near.run("ip", "neighbour"), "it looks for the destination")
-        running.process.send_signal(signal.SIGINT)
-        assert running.said() == (130, "", "")
+    running = Tracing(chain, "--dsts", "10.7.0.99", "-w", "20")
+    until(lambda: "10.7.0.99" in chain.near.run("ip", "neighbour"), "it looks for the destination")
+    running.process.send_signal(signal.SIGINT)
+    assert running.ended() == (130, "", "")
 
 
 @pytest.mark.parametrize("form", ["--text", "--json"])

@@ -3,64 +3,41 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from tests.bpf import agrees, needs_bpf
 from tests.linux.test_users import needs_tracepoints
-from tests.namespaces.conftest import PLAIN, Host, World, until
+from tests.namespaces.conftest import PLAIN, Host, Running, World, until
 
 Row = dict[str, Any]
 #: The share by which figures may differ.
 NEAR = 0.001
-FLEUTAN = "from fleutan.faces.cli import main; main()"
 
 pytestmark = [needs_bpf, pytest.mark.skipif(not shutil.which("iperf3"), reason="needs iperf3")]
 
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[tuple[Host, Host]]:
-    """Two hosts, with four queues each and a queueing discipline for every one."""
     with World() as world:
-        one, two = world.host(), world.host()
-        queues = "numtxqueues 4 numrxqueues 4"
-        one.configure(f"link add veth0 {queues} type veth peer name veth0 {queues} netns {two.name}")
-        for number, host in enumerate((one, two), 1):
-            host.configure(f"address add 192.0.2.{number}/24 dev veth0", "link set veth0 up")
-            host.run("tc", "qdisc", "replace", "dev", "veth0", "root", "handle", "1:", "mq")
-        yield one, two
+        yield world.queued()
 
 
-class Asked:
+class Asked(Running):
     """A question of so many seconds to a host; made as its interval begins, answered after that."""
 
     def __init__(self, host: Host, *words: str) -> None:
-        command = ["ip", "netns", "exec", host.name, sys.executable, "-c", FLEUTAN, "flows", *words]
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self._process = subprocess.Popen([*command, "--count", "2", "--json"], env=PLAIN, **pipes)
-        self._document()  # what was before is of the first
+        super().__init__(host, "flows", *words, "--count", "2", "--json")
+        self.document()  # what was before is of the first
 
     def answer(self) -> Row:
-        found = self._document()
-        _, trouble = self._process.communicate(timeout=60)
-        assert (self._process.returncode, trouble) == (0, "")
+        found = self.document()
+        assert self.ended() == (0, "", "")
         return found
-
-    def _document(self) -> Row:
-        assert self._process.stdout
-        text = ""
-        for line in self._process.stdout:
-            text += line
-            if line == "]}\n":
-                found: Row = json.loads(text)
-                return found
-        raise AssertionError(self._process.communicate()[1])
 
 
 def iperf(one: Host, two: Host, words: str, *before: str) -> int:

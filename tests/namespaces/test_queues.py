@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.tc import COUNTS
 
 from fleutan.analysis.queues import since
 from fleutan.linux.namespaces import entered, find
@@ -45,16 +46,6 @@ tc -n {NEAR} qdisc add dev near clsact
 ip -n {FAR} link set far up
 ip -n {NEAR} link set near up
 """
-#: What tc calls the counts.
-COUNTS = {
-    "qdisc_bytes": "bytes",
-    "qdisc_packets": "packets",
-    "qdisc_drops": "drops",
-    "overlimits": "overlimits",
-    "requeues": "requeues",
-    "backlog_bytes": "backlog",
-    "backlog_packets": "qlen",
-}
 
 
 def run(command: str) -> str:

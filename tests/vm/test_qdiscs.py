@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.tc import COUNTS
 from tests.vm.conftest import Sender
 
 from fleutan.sources import queues
@@ -14,16 +15,6 @@ from fleutan.sources.queues import Snapshot
 
 Row = dict[str, Any]
 
-#: What tc calls the counts.
-COUNTS = {
-    "qdisc_bytes": "bytes",
-    "qdisc_packets": "packets",
-    "qdisc_drops": "drops",
-    "overlimits": "overlimits",
-    "requeues": "requeues",
-    "backlog_bytes": "backlog",
-    "backlog_packets": "qlen",
-}
 #: Where a packet of a discipline is: sent, waiting, or gone.
 PLACES = ("qdisc_packets", "backlog_packets", "qdisc_drops")
 SENT = 9
