@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleutan.linux import inetdiag
-from fleutan.linux.records import Records
+from fleutan.records import Records
 
 RECORDED = Path(__file__).parents[1] / "data" / "inetdiag"
 PROTOCOLS = {"tcp": 6, "udp": 17, "mptcp": 262}

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from fleutan.linux import inetdiag
-from fleutan.linux.records import Records
+from fleutan.records import Records
 
 DATA = Path(__file__).parents[1] / "data"
 RECORDED = DATA / "inetdiag"

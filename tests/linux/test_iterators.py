@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from fleutan.errors import FleutanError
 from fleutan.linux import capabilities, libbpf
 from fleutan.linux.iterators import SocketIterators, parse_holders, parse_tcp, parse_udp, read_to_end
-from fleutan.linux.records import Records
+from fleutan.records import Records
 
 DATA = Path(__file__).parents[1] / "data" / "iterators"
 CLONE_NEWNET = 0x4000_0000

@@ -34,7 +34,7 @@ from fleutan.linux.lifecycle import (
     finished,
     parse,
 )
-from fleutan.linux.records import Records
+from fleutan.records import Records
 
 ESTABLISHED, SYN_SENT, CLOSE, LISTEN = 1, 2, 7, 10
 ENTRY = 200

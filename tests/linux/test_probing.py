@@ -17,7 +17,7 @@ from fleutan.linux import capabilities, probing
 from fleutan.linux.egress import Unsendable
 from fleutan.linux.probing import RawProber
 from fleutan.linux.tcpfilter import Peer
-from fleutan.protocols.probes import ACK, RST, SYN, Flow, Probe, packet
+from fleutan.protocols.tracing.probes import ACK, RST, SYN, Flow, Probe, packet
 
 HERE = {4: socket.inet_aton("127.0.0.1"), 6: socket.inet_pton(socket.AF_INET6, "::1")}
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}

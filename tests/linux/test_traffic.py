@@ -16,8 +16,8 @@ from tests.bpf import FOLDER, needs_bpf, same_object_again
 from fleutan.errors import FleutanError, NotSupported, UsageError
 from fleutan.linux import libbpf, traffic
 from fleutan.linux.iterators import ticks_per_second
-from fleutan.linux.records import Records
 from fleutan.linux.traffic import IP, NO_QUEUE, NOT_IP, OVERFLOW, RX, TX, Counting, Counts, parse
+from fleutan.records import Records
 
 ONE, TWO = (bytes(10) + b"\xff\xff" + socket.inet_aton(f"192.0.2.{number}") for number in (1, 2))
 TCP, UDP, ICMP = 6, 17, 1

@@ -15,7 +15,7 @@ from tests.namespaces.conftest import Host, World
 from tests.namespaces.test_paths import Town, wire
 
 from fleutan.linux import capabilities
-from fleutan.protocols.stopping import repeats
+from fleutan.protocols.tracing.stopping import repeats
 
 __all__ = ["wire"]
 

@@ -22,9 +22,9 @@ from typing import Any
 import pytest
 from tests.bpf import needs_bpf
 from tests.namespaces.conftest import CODE, PLAIN, Actor, Host, Running, World, until
-from tests.protocols.packets import folded, ip
+from tests.protocols.tracing.packets import folded, ip
 
-from fleutan.protocols.probes import Flow, Probe, packet
+from fleutan.protocols.tracing.probes import Flow, Probe, packet
 
 Row = dict[str, Any]
 pytestmark = needs_bpf

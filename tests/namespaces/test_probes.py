@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from tests.namespaces.conftest import Actor, Host, World, until
 
-from fleutan.protocols.probes import ACK, SYN, Flow, Probe, packet
-from fleutan.protocols.replies import Quote, Reply, parse
+from fleutan.protocols.tracing.probes import ACK, SYN, Flow, Probe, packet
+from fleutan.protocols.tracing.replies import Quote, Reply, parse
 
 OPEN, CLOSED, MTU = 7000, 7001, 1300
 NEAR = {4: "192.0.2.1", 6: "2001:db8:1::1"}

@@ -22,7 +22,7 @@ from fleutan.linux.errorqueue import ErrorQueue
 from fleutan.linux.namespaces import entered, find
 from fleutan.linux.probing import RawProber
 from fleutan.linux.tcpfilter import Peer
-from fleutan.protocols.probes import ACK, RST, SYN, Flow, Probe, packet
+from fleutan.protocols.tracing.probes import ACK, RST, SYN, Flow, Probe, packet
 
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 NEAR = {4: "192.0.2.1", 6: "2001:db8:1::1"}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.protocols.packets import FAR, NEAR, exceeded, ip, message
+from tests.protocols.tracing.packets import FAR, NEAR, exceeded, ip, message
 
 from fleutan.analysis.paths import Path
 from fleutan.column import Column
@@ -20,9 +20,9 @@ from fleutan.errors import NotSupported
 from fleutan.linux.egress import Sent, Unsendable
 from fleutan.linux.namespaces import Namespace, current
 from fleutan.linux.tcpfilter import Peer
-from fleutan.protocols.probes import ACK, SYN, Flow, Probe
-from fleutan.protocols.replies import Label, Quote, Reply
-from fleutan.protocols.trace import SECOND, Rules, Trace
+from fleutan.protocols.tracing.probes import ACK, SYN, Flow, Probe
+from fleutan.protocols.tracing.replies import Label, Quote, Reply
+from fleutan.protocols.tracing.trace import SECOND, Rules, Trace
 from fleutan.sources import paths
 from fleutan.sources.paths import ICMP, TCP, UDP, Aim, Kernel, Numbers, octets, path_of, template, trace
 

@@ -9,14 +9,14 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from tests.protocols.packets import message
+from tests.protocols.tracing.packets import message
 from tests.sources.test_paths import HERE, WALL, Network, addresses
 
 from fleutan.analysis.paths import Hop, Path, Router
 from fleutan.linux.egress import Sent
 from fleutan.linux.namespaces import Namespace, current
-from fleutan.protocols.probes import Flow
-from fleutan.protocols.trace import SECOND, Rules
+from fleutan.protocols.tracing.probes import Flow
+from fleutan.protocols.tracing.trace import SECOND, Rules
 from fleutan.sources import within
 from fleutan.sources.paths import UDP, Aim, Traced
 

@@ -22,7 +22,7 @@ from fleutan.linux.libbpf import BpfObject, Runs
 from fleutan.linux.maps import Map
 
 if TYPE_CHECKING:
-    from fleutan.linux.records import Known, Records, Values
+    from fleutan.records import Known, Records, Values
 
     Buffer = bytes | bytearray | memoryview
 
@@ -162,7 +162,7 @@ def parse(counts: Counts) -> Records:
     ``segments`` are those on the wire where one packet holds several.  Raises FleutanError where
     the bytes are not whole records.
     """
-    from fleutan.linux.records import concatenate
+    from fleutan.records import concatenate
 
     parts = [_parse(*counts.flows, of_flow=1), _parse(*counts.rest, of_flow=0)]
     return concatenate(parts)
@@ -171,7 +171,7 @@ def parse(counts: Counts) -> Records:
 def _parse(keys: Buffer, values: Buffer, of_flow: int) -> Records:
     import numpy as np
 
-    from fleutan.linux.records import Records
+    from fleutan.records import Records
 
     key, count = (
         np.dtype([(name, kind) for kind, names in layout for name in names.split()]) for layout in (_KEY, _COUNT)

@@ -18,7 +18,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fleutan.linux.records import Known, Records, Values
 from fleutan.linux.tcpinfo import (
     DCCP_INFO,
     FORMATS,
@@ -31,6 +30,7 @@ from fleutan.linux.tcpinfo import (
     TEXT,
     Member,
 )
+from fleutan.records import Known, Records, Values
 
 Bytes: TypeAlias = bytes | bytearray | memoryview
 Members: TypeAlias = tuple[Member, ...]

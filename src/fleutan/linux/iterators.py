@@ -23,7 +23,7 @@ from fleutan.linux.capabilities import LIBBPF
 from fleutan.linux.libbpf import BpfObject
 
 if TYPE_CHECKING:
-    from fleutan.linux.records import Known, Records, Values
+    from fleutan.records import Known, Records, Values
 
     Buffer = bytes | bytearray | memoryview
     #: numpy type, bit of ``known`` without which a record lacks them, members in order.
@@ -216,7 +216,7 @@ def parse_holders(data: Buffer) -> Records:
 def _parse(data: Buffer, layout: Layout, names: Collection[str] | None) -> Records:
     import numpy as np
 
-    from fleutan.linux.records import Records
+    from fleutan.records import Records
 
     record = np.dtype([(name, kind) for kind, _, members in layout for name in members.split()])
     rows, rest = divmod(memoryview(data).nbytes, record.itemsize)

@@ -23,7 +23,7 @@ from fleutan.linux.maps import Map
 from fleutan.linux.proc import PROC
 
 if TYPE_CHECKING:
-    from fleutan.linux.records import Records, Values
+    from fleutan.records import Records, Values
 
 _OBJECT = os.path.join(os.path.dirname(__file__), "bpf", "lifecycle.bpf.o")
 PROGRAM = "inet_sock_set_state"
@@ -214,7 +214,7 @@ def parse(lives: Lives) -> Records:
     """
     import numpy as np
 
-    from fleutan.linux.records import Records
+    from fleutan.records import Records
 
     record = np.dtype([(name, kind) for kind, members in _LAYOUT for name in members.split()])
     rows, rest = divmod(len(lives.data), record.itemsize)

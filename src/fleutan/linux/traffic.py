@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from fleutan.linux.records import Records
+    from fleutan.records import Records
 
     Buffer = bytes | bytearray | memoryview
 
@@ -238,7 +238,7 @@ def parse(counts: Counts, inside: Collection[int] | None = None) -> Records:
     """
     import numpy as np
 
-    from fleutan.linux.records import Records
+    from fleutan.records import Records
 
     key, value = (
         np.dtype([(name, kind) for kind, part in layout for name in part.split()]) for layout in (KEY, COUNTS)

@@ -20,7 +20,7 @@ from fleutan.linux.maps import Map
 from fleutan.linux.proc import PROC
 
 if TYPE_CHECKING:
-    from fleutan.linux.records import Records, Values
+    from fleutan.records import Records, Values
 
     Buffer = bytes | bytearray | memoryview
 
@@ -106,7 +106,7 @@ def parse(noticed: Noticed) -> Records:
     """
     import numpy as np
 
-    from fleutan.linux.records import Records
+    from fleutan.records import Records
 
     key, user = (
         np.dtype([(name, kind) for kind, names in layout for name in names.split()]) for layout in (_KEY, _USER)

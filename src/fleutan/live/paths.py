@@ -17,11 +17,11 @@ from fleutan.analysis.paths import Path, merged
 from fleutan.column import Column, text_column
 from fleutan.errors import FleutanError, UsageError
 from fleutan.live import Asked, Question
-from fleutan.protocols.probes import Flow
-from fleutan.protocols.trace import SECOND, Rules
+from fleutan.protocols.tracing.probes import Flow
+from fleutan.protocols.tracing.trace import SECOND, Rules
 from fleutan.sources import flows, multipath, paths, within
 from fleutan.sources.capture import Capture, NamespaceDump, Reader
-from fleutan.sources.datagrams import Datagrams
+from fleutan.sources.errorqueues import ErrorQueues
 from fleutan.sources.paths import METHODS, TCP, UDP, Aim, Numbers, Traced
 from fleutan.table import Table
 
@@ -157,7 +157,7 @@ def _traced(
     """The flows of one namespace, and destinations without one."""
     with ExitStack() as held:
         space = dump.namespace
-        wire = None if settings.raw else held.enter_context(Datagrams(space))
+        wire = None if settings.raw else held.enter_context(ErrorQueues(space))
         live = _live(table, rows, settings)
         wanted = list(_sampled(live, settings.most, notes))
         inside = {row for one in live for row in one.rows}

@@ -20,7 +20,7 @@ from fleutan.column import Column, text_column
 from fleutan.errors import FleutanError
 from fleutan.linux import drops, namespaces, reasons
 from fleutan.linux.drops import DROP, RESET_RECEIVED, RESET_SENT, RETRANSMIT, Counting, Counts, Symbols
-from fleutan.linux.records import Records
+from fleutan.records import Records
 from fleutan.sources.attribution import Claims, by_cookie, by_ends, by_listener, remembered_by, together, with_claims
 from fleutan.sources.lifecycle import HOLDER, LISTENER, space_names, with_row
 from fleutan.sources.owners import SOCKET_FIELDS, Read, read_processes

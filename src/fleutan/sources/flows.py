@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fleutan import address
 from fleutan.column import Column
 from fleutan.linux import inetdiag, iterators
-from fleutan.linux.records import Known, Records, concatenate
+from fleutan.records import Known, Records, concatenate
 from fleutan.sources.capture import TCP, Capture, Dump, NamespaceDump
 from fleutan.sources.names import user_name
 from fleutan.sources.owners import with_owners

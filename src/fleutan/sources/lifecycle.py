@@ -21,7 +21,7 @@ from fleutan.column import Column
 from fleutan.linux import lifecycle, namespaces
 from fleutan.linux.cgroups import paths_by_id
 from fleutan.linux.lifecycle import BY_CLOSE, BY_CONNECT, BY_LISTEN, Lives, Watching
-from fleutan.linux.records import Records
+from fleutan.records import Records
 from fleutan.sources.attribution import NO_CLAIMS, Claims, Remembered, by_cookie, by_listener, together, with_claims
 from fleutan.sources.names import user_name
 from fleutan.sources.owners import SOCKET_FIELDS, Read, read_processes

@@ -17,11 +17,11 @@ from fleutan.linux import ports
 from fleutan.linux.egress import Sent
 from fleutan.linux.namespaces import Namespace
 from fleutan.linux.tcpfilter import Peer
-from fleutan.protocols.multipath import Multipath
-from fleutan.protocols.probes import Flow, Probe
-from fleutan.protocols.replies import Reply
-from fleutan.protocols.trace import Rules
-from fleutan.protocols.tracer import Tracer
+from fleutan.protocols.tracing.multipath import Multipath
+from fleutan.protocols.tracing.probes import Flow, Probe
+from fleutan.protocols.tracing.replies import Reply
+from fleutan.protocols.tracing.trace import Rules
+from fleutan.protocols.tracing.tracer import Tracer
 from fleutan.sources.paths import LINUX, TCP, UDP, Aim, Kernel, Packets, Traced, peer, routers, run, template
 
 #: So many ports are kept at once when those there are have been used.

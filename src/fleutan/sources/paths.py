@@ -24,12 +24,12 @@ from fleutan.linux.egress import Sent, source_for
 from fleutan.linux.namespaces import Namespace, entered
 from fleutan.linux.probing import RawProber
 from fleutan.linux.tcpfilter import Peer
-from fleutan.protocols.probes import ACK, SYN, Flow, Probe, packet
-from fleutan.protocols.replies import Reply, parse
-from fleutan.protocols.trace import REACHED, SILENT, Answer, Rules, Trace
-from fleutan.protocols.trace import Hop as Distance
-from fleutan.protocols.tracer import Tracer, W
-from fleutan.protocols.within import Within
+from fleutan.protocols.tracing.probes import ACK, SYN, Flow, Probe, packet
+from fleutan.protocols.tracing.replies import Reply, parse
+from fleutan.protocols.tracing.trace import REACHED, SILENT, Answer, Rules, Trace
+from fleutan.protocols.tracing.trace import Hop as Distance
+from fleutan.protocols.tracing.tracer import Tracer, W
+from fleutan.protocols.tracing.within import Within
 
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 #: The ways of probing, the best first.

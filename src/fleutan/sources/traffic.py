@@ -22,8 +22,8 @@ from fleutan.column import Column, text_column
 from fleutan.errors import FleutanError
 from fleutan.linux import links, namespaces, traffic
 from fleutan.linux.addresses import own_addresses
-from fleutan.linux.records import Records
 from fleutan.linux.traffic import IP, NOT_IP, OVERFLOW, RX, TX, UNREADABLE, Counting, Counts
+from fleutan.records import Records
 from fleutan.sources.attribution import Claims, by_cookie, by_ends, by_listener, remembered_by, together, with_claims
 from fleutan.sources.drops import ETHERTYPES, INNER
 from fleutan.sources.lifecycle import HOLDER, LISTENER, taken

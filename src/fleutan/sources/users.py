@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from fleutan.column import Column, text_column
 from fleutan.linux import users
 from fleutan.linux.cgroups import paths_by_id
-from fleutan.linux.records import Records
 from fleutan.linux.users import Noticed, Noticing
+from fleutan.records import Records
 from fleutan.sources.words import RULES, unknown
 from fleutan.table import Reading, Table
 

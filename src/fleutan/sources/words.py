@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fleutan.column import Column
 from fleutan.fields import require
-from fleutan.linux.records import Known, Values
+from fleutan.records import Known, Values
 
 #: IPPROTO_* (include/uapi/linux/in.h) in our words.
 PROTOCOLS = {6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplite", 255: "raw", 262: "mptcp"}

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from struct import Struct
 from typing import NamedTuple
 
-from fleutan.protocols.headers import ICMP, ICMPV6, TCP, UDP, Header, covered_sum, read_header
-from fleutan.protocols.probes import ACK, ECHO_HEADER, ECHO_REQUEST, SYN, TCP_HEADER, UDP_HEADER, Flow
+from fleutan.protocols.tracing.headers import ICMP, ICMPV6, TCP, UDP, Header, covered_sum, read_header
+from fleutan.protocols.tracing.probes import ACK, ECHO_HEADER, ECHO_REQUEST, SYN, TCP_HEADER, UDP_HEADER, Flow
 
 #: What every error quotes at least behind the IP header.
 LEAST = 8

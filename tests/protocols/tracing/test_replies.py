@@ -6,7 +6,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.protocols.packets import (
+from tests.protocols.tracing.packets import (
     ECHO,
     FAR,
     IP_SIZE,
@@ -21,8 +21,8 @@ from tests.protocols.packets import (
     probes,
 )
 
-from fleutan.protocols.probes import ACK, FIN, PSH, RST, SYN, Probe, packet
-from fleutan.protocols.replies import Interface, Label, Quote, Reply, parse
+from fleutan.protocols.tracing.probes import ACK, FIN, PSH, RST, SYN, Probe, packet
+from fleutan.protocols.tracing.replies import Interface, Label, Quote, Reply, parse
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 #: An MPLS entry, and an interface with index and name.

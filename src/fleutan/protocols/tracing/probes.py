@@ -14,7 +14,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-from fleutan.protocols.headers import ICMP, ICMPV6, TCP, UDP, complement, covered_sum, ipv4_header, ipv6_header
+from fleutan.protocols.tracing.headers import ICMP, ICMPV6, TCP, UDP, complement, covered_sum, ipv4_header, ipv6_header
 
 #: TCP's flags (RFC 9293, 3.1).
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10

@@ -10,11 +10,11 @@ from itertools import count
 
 import pytest
 
-from fleutan.protocols.multipath import Multipath
-from fleutan.protocols.probes import Flow, Probe
-from fleutan.protocols.replies import Reply
-from fleutan.protocols.trace import SECOND, Rules
-from fleutan.protocols.tracer import Tracer
+from fleutan.protocols.tracing.multipath import Multipath
+from fleutan.protocols.tracing.probes import Flow, Probe
+from fleutan.protocols.tracing.replies import Reply
+from fleutan.protocols.tracing.trace import SECOND, Rules
+from fleutan.protocols.tracing.tracer import Tracer
 
 MS = 1_000_000
 HERE, FAR = bytes([192, 0, 2, 1]), b"far."

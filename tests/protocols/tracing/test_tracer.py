@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from tests.protocols.networks import MS, WALL, Chain, probe, reply, router, run
+from tests.protocols.tracing.networks import MS, WALL, Chain, probe, reply, router, run
 
-from fleutan.protocols.trace import REACHED, SECOND, UNSENT, Rules, Trace
-from fleutan.protocols.tracer import Tracer
+from fleutan.protocols.tracing.trace import REACHED, SECOND, UNSENT, Rules, Trace
+from fleutan.protocols.tracing.tracer import Tracer
 
 
 def test_answers_to_others_are_strangers() -> None:

@@ -6,10 +6,10 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.protocols.packets import ECHO, FAR, IP_SIZE, NEAR, ROUTER, flow, ip, probes
+from tests.protocols.tracing.packets import ECHO, FAR, IP_SIZE, NEAR, ROUTER, flow, ip, probes
 
-from fleutan.protocols.probes import ACK, SYN, Probe, packet
-from fleutan.protocols.quotes import LEAST, Quote, read_quote
+from fleutan.protocols.tracing.probes import ACK, SYN, Probe, packet
+from fleutan.protocols.tracing.quotes import LEAST, Quote, read_quote
 
 SYN_PROBE = Probe(flow(4, 6, tos=8), 3, 0x1234, seq=0xAABB0000, window=64240, flags=SYN)
 UDP_PROBE = Probe(flow(4, 17), 3, 0x1234, payload=bytes(range(1, 9)))

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from tests.protocols.networks import WALL, run
-from tests.protocols.packets import FAR, NEAR
+from tests.protocols.tracing.networks import WALL, run
+from tests.protocols.tracing.packets import FAR, NEAR
 
-from fleutan.protocols.probes import Flow, Probe, packet
-from fleutan.protocols.replies import Quote, Reply
-from fleutan.protocols.trace import CLOSED, LAST, LOOP, REACHED, REFUSED, SECOND, Rules, Trace
-from fleutan.protocols.within import Within
+from fleutan.protocols.tracing.probes import Flow, Probe, packet
+from fleutan.protocols.tracing.replies import Quote, Reply
+from fleutan.protocols.tracing.trace import CLOSED, LAST, LOOP, REACHED, REFUSED, SECOND, Rules, Trace
+from fleutan.protocols.tracing.within import Within
 
 MS = 1_000_000
 RULES = Rules(wait_ns=SECOND // 10)

@@ -8,11 +8,11 @@ from itertools import count
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.protocols.networks import HERE, MS, THERE, WALL, Chain, probe, reply, router, run
+from tests.protocols.tracing.networks import HERE, MS, THERE, WALL, Chain, probe, reply, router, run
 
-from fleutan.protocols.probes import ACK, SYN, Probe
-from fleutan.protocols.replies import Quote, Reply
-from fleutan.protocols.trace import (
+from fleutan.protocols.tracing.probes import ACK, SYN, Probe
+from fleutan.protocols.tracing.replies import Quote, Reply
+from fleutan.protocols.tracing.trace import (
     CLOSED,
     LAST,
     LOOP,

@@ -6,9 +6,9 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.protocols.packets import NEAR, folded
+from tests.protocols.tracing.packets import NEAR, folded
 
-from fleutan.protocols.extensions import Extended, Interface, Label, split
+from fleutan.protocols.tracing.extensions import Extended, Interface, Label, split
 
 QUOTE = bytes(range(1, 129))
 #: Label 16004, EXP 5, TTL 1; then label 3, bottom of the stack, TTL 255.

@@ -16,15 +16,15 @@ from typing import Self
 from fleutan.linux.egress import Sent
 from fleutan.linux.errorqueue import ErrorQueue, Returned
 from fleutan.linux.namespaces import Namespace, entered
-from fleutan.protocols.probes import Flow, Probe
-from fleutan.protocols.replies import Reply, kind_of
+from fleutan.protocols.tracing.probes import Flow, Probe
+from fleutan.protocols.tracing.replies import Reply, kind_of
 
 #: Traceroute's first port, at which nobody listens.
 PORT = 33434
 _NUMBER = 2  # octets of it, at the start of the payload
 
 
-class Datagrams:
+class ErrorQueues:
     """The sockets of the ways of a network namespace, each of which keeps its ports; closed by ``with``.
 
     They send the probes of ``protocols.tracer`` as the raw sockets do, but for the IP header,

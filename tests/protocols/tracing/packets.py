@@ -11,7 +11,7 @@ import struct
 
 from hypothesis import strategies as st
 
-from fleutan.protocols.probes import ACK, SYN, Flow, Probe
+from fleutan.protocols.tracing.probes import ACK, SYN, Flow, Probe
 
 NEAR = {4: socket.inet_aton("192.0.2.1"), 6: socket.inet_pton(socket.AF_INET6, "2001:db8::1")}
 FAR = {4: socket.inet_aton("198.51.100.2"), 6: socket.inet_pton(socket.AF_INET6, "2001:db8:ffff::2")}

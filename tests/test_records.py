@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fleutan.linux.records import Records, concatenate
+from fleutan.records import Records, concatenate
 
 EMPTY = Records(0, {}, {})
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every reader of the kernel returns: equal-length columns under the kernel's own names.
+"""What every reader of bytes returns: equal-length columns under the kernel's or the protocol's own names.
 
 A name that a reader cannot give is absent; a row that lacks it is marked unknown.  No name is
 translated and no unit is converted here.

@@ -6,10 +6,10 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.protocols.packets import FAR, NEAR, ROUTER, folded, ip, octets, pseudo
+from tests.protocols.tracing.packets import FAR, NEAR, ROUTER, folded, ip, octets, pseudo
 
-from fleutan.protocols import headers
-from fleutan.protocols.headers import ICMP, ICMPV6, TCP, UDP, Header, read_header
+from fleutan.protocols.tracing import headers
+from fleutan.protocols.tracing.headers import ICMP, ICMPV6, TCP, UDP, Header, read_header
 
 BODY = bytes(range(8))
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fleutan.protocols.probes import SYN, Probe, number_in
-from fleutan.protocols.replies import Interface, Label, Quote, Reply
+from fleutan.protocols.tracing.probes import SYN, Probe, number_in
+from fleutan.protocols.tracing.replies import Interface, Label, Quote, Reply
 
 SECOND = 1_000_000_000
 

@@ -5,9 +5,9 @@ import struct
 
 import pytest
 from hypothesis import given
-from tests.protocols.packets import ECHO, FAR, IP_SIZE, NEAR, flow, folded, probes, pseudo
+from tests.protocols.tracing.packets import ECHO, FAR, IP_SIZE, NEAR, flow, folded, probes, pseudo
 
-from fleutan.protocols.probes import ACK, SYN, Flow, Probe, number_in, packet
+from fleutan.protocols.tracing.probes import ACK, SYN, Flow, Probe, number_in, packet
 
 
 def transport(made: Probe) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Any, NamedTuple
 
-from fleutan.protocols.headers import ones_sum
+from fleutan.protocols.tracing.headers import ones_sum
 
 #: Where routers older than RFC 4884 begin, and tell no length (RFC 4884, 5.5).
 COMPATIBLE = 128

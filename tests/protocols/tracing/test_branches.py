@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fleutan.protocols.branches import MOST, Branches
-from fleutan.protocols.met import Ask
+from fleutan.protocols.tracing.branches import MOST, Branches
+from fleutan.protocols.tracing.met import Ask
 
 Answers = Callable[[Ask], str | None]
 

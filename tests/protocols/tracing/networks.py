@@ -7,10 +7,10 @@ import heapq
 from collections.abc import Callable, Sequence
 from itertools import count
 
-from fleutan.protocols.probes import SYN, Flow, Probe
-from fleutan.protocols.replies import Reply
-from fleutan.protocols.trace import SECOND, Trace
-from fleutan.protocols.tracer import Tracer
+from fleutan.protocols.tracing.probes import SYN, Flow, Probe
+from fleutan.protocols.tracing.replies import Reply
+from fleutan.protocols.tracing.trace import SECOND, Trace
+from fleutan.protocols.tracing.tracer import Tracer
 
 MS = 1_000_000
 HERE, THERE = bytes([192, 0, 2, 1]), bytes([198, 51, 100, 9])

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from itertools import count, islice
 
-from fleutan.protocols.met import Ask, Known
-from fleutan.protocols.stopping import enough, repeats
+from fleutan.protocols.tracing.met import Ask, Known
+from fleutan.protocols.tracing.stopping import enough, repeats
 
 #: How it ended (``tracer``).
 REACHED, REFUSED, SILENT, LOOP, LAST = "reached", "refused", "silent", "loop", "last"

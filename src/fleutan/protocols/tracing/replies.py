@@ -14,9 +14,9 @@ from collections.abc import Callable
 from struct import Struct
 from typing import NamedTuple
 
-from fleutan.protocols.extensions import Extended, Interface, Label, split
-from fleutan.protocols.headers import ICMP, ICMPV6, TCP, UDP, Header, covered_sum, read_header
-from fleutan.protocols.probes import (
+from fleutan.protocols.tracing.extensions import Extended, Interface, Label, split
+from fleutan.protocols.tracing.headers import ICMP, ICMPV6, TCP, UDP, Header, covered_sum, read_header
+from fleutan.protocols.tracing.probes import (
     ACK,
     ECHO_HEADER,
     ECHO_REQUEST,
@@ -29,7 +29,7 @@ from fleutan.protocols.probes import (
     Probe,
     number_in,
 )
-from fleutan.protocols.quotes import Quote, read_quote
+from fleutan.protocols.tracing.quotes import Quote, read_quote
 
 __all__ = ["Interface", "Label", "Quote", "Reply", "kind_of", "parse"]
 

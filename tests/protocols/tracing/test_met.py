@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from fleutan.protocols.met import Ask, Known
+from fleutan.protocols.tracing.met import Ask, Known
 
 
 def known(*hops: Mapping[int, str | None], end: str = ".") -> Known:

@@ -14,9 +14,9 @@ import pytest
 from fleutan.linux.egress import Unsendable
 from fleutan.linux.errorqueue import Returned
 from fleutan.linux.namespaces import current
-from fleutan.protocols.probes import Flow, Probe
-from fleutan.protocols.replies import Reply
-from fleutan.sources.datagrams import PORT, Datagrams, reply_of
+from fleutan.protocols.tracing.probes import Flow, Probe
+from fleutan.protocols.tracing.replies import Reply
+from fleutan.sources.errorqueues import PORT, ErrorQueues, reply_of
 
 HERE = {4: ip_address("127.0.0.1").packed, 6: ip_address("::1").packed}
 FLOW = {version: Flow(version, here, here, 17, 40000, PORT) for version, here in HERE.items()}
@@ -34,7 +34,7 @@ def version(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def test_each_flow_has_a_port_of_its_own_and_its_probes_come_back(version: int) -> None:
-    with Datagrams(current()) as wire:
+    with ErrorQueues(current()) as wire:
         flows = [wire.flow_to(HERE[version]) for _ in range(3)]
         assert {(flow.family, flow.src, flow.dst, flow.proto, flow.dport) for flow in flows} == {
             (version, HERE[version], HERE[version], 17, PORT)
@@ -57,7 +57,7 @@ def test_each_flow_has_a_port_of_its_own_and_its_probes_come_back(version: int) 
 
 
 def test_what_a_destination_answers_is_left_out() -> None:
-    with Datagrams(current()) as wire:
+    with ErrorQueues(current()) as wire:
         flow = wire.flow_to(ip_address("127.0.0.77").packed)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
             far.bind(("127.0.0.77", PORT))
@@ -69,13 +69,13 @@ def test_what_a_destination_answers_is_left_out() -> None:
 
 
 def test_nothing_comes_within_the_time() -> None:
-    with Datagrams(current()) as wire:
+    with ErrorQueues(current()) as wire:
         wire.flow_to(HERE[4])
         assert wire.receive(0.01) == wire.receive(-1) == []
 
 
 def test_nowhere_to_send() -> None:
-    with Datagrams(current()) as wire, pytest.raises(Unsendable):
+    with ErrorQueues(current()) as wire, pytest.raises(Unsendable):
         wire.flow_to(ip_address("fe80::1").packed)
 
 

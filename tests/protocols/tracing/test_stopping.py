@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleutan.protocols.stopping import enough, missing, repeats
+from fleutan.protocols.tracing.stopping import enough, missing, repeats
 
 
 def test_the_rule_is_that_of_mda() -> None:
