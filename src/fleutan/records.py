@@ -20,8 +20,9 @@ Known = NDArray[np.bool_]
 class Records(NamedTuple):
     """``rows`` of them; ``values[name]`` has that length; ``known[name]`` only where rows lack it.
 
-    Integers are int64 (unsigned 64-bit ones reinterpreted), addresses ``(n, 4)`` uint32 in
-    network order as they lie in memory, names ``S16`` bytes padded with NUL.
+    Integers are int64 (unsigned 64-bit ones reinterpreted), addresses of the kernel ``(n, 4)`` uint32
+    in network order as they lie in memory, those of protocols ``(n, 2)`` int64 halves (IPv4 as
+    IPv4-mapped, as in ``address``), names ``S16`` bytes padded with NUL.
     """
 
     rows: int

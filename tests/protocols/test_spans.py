@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleutan.protocols.spans import Spans, joined, number
+
+
+@given(st.lists(st.binary(max_size=9)))
+def test_strings_come_back_from_one_buffer(strings: list[bytes]) -> None:
+    spans = joined(strings)
+    assert spans.rows == len(strings)
+    assert spans.strings() == strings
+
+
+def test_strings_are_taken_by_number_and_by_mask() -> None:
+    spans = joined([b"a", b"", b"bc"])
+    assert spans.take(np.array([2, 0])).strings() == [b"bc", b"a"]
+    assert spans.take(np.array([False, True, True])).strings() == [b"", b"bc"]
+
+
+@given(st.binary(min_size=8, max_size=40), st.integers(1, 8), st.data())
+def test_numbers_are_read_in_network_order(octets: bytes, size: int, data: st.DataObject) -> None:
+    places = data.draw(st.lists(st.integers(0, len(octets) - size), min_size=1))
+    expected = [int.from_bytes(octets[at : at + size]) for at in places]
+    found = number(np.frombuffer(octets, np.uint8), np.array(places), size)
+    assert [value & (1 << 8 * size) - 1 for value in found.tolist()] == expected
+
+
+def test_places_beyond_the_buffer_and_an_empty_buffer_are_no_error() -> None:
+    assert number(np.frombuffer(b"ab", np.uint8), np.array([5]), 2).shape == (1,)
+    assert number(np.zeros(0, np.uint8), np.array([0, 7]), 4).tolist() == [0, 0]
+    assert Spans(np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.int64)).strings() == []
