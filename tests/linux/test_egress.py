@@ -6,10 +6,12 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import subprocess
+from ipaddress import ip_address
 
 import pytest
 
-from fleutan.linux.egress import Egress, Unsendable, bind_to_device, source_for, trouble, why
+from fleutan.linux.egress import Egress, Unsendable, bind_to_device, has_rivals, source_for, trouble, why
 
 HERE = {4: socket.inet_aton("127.0.0.1"), 6: socket.inet_pton(socket.AF_INET6, "::1")}
 needs_ipv6 = pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="needs IPv6")
@@ -77,3 +79,45 @@ def test_nothing_stays_open() -> None:
     with pytest.raises(Unsendable):
         source_for(HERE[4], device="fln-none")
     assert os.listdir("/proc/self/fd") == before
+
+
+# -- several next hops
+
+_LINKS = """
+link add one type veth peer name other-one
+link add two type veth peer name other-two
+link set one up
+link set two up
+link set other-one up
+link set other-two up
+address add 192.0.2.1/24 dev one
+address add 198.51.100.1/24 dev two
+address add 2001:db8:1::1/64 dev one nodad
+address add 2001:db8:2::1/64 dev two nodad
+route add 10.1.0.0/16 nexthop via 192.0.2.2 nexthop via 192.0.2.3
+route add 10.2.0.0/16 nexthop via 192.0.2.2 nexthop via 198.51.100.2
+route add 10.3.0.0/16 via 192.0.2.2
+route add 2001:db8:a::/48 nexthop via 2001:db8:1::2 nexthop via 2001:db8:1::3
+route add 2001:db8:b::/48 nexthop via 2001:db8:1::2 nexthop via 2001:db8:2::2
+"""
+
+
+@pytest.mark.usefixtures("namespace")
+@pytest.mark.parametrize(
+    ("destination", "rivals"),
+    [
+        ("10.1.2.3", True),
+        ("10.2.2.3", False),
+        ("10.3.2.3", False),
+        ("10.4.2.3", False),
+        ("2001:db8:a::1", True),
+        ("2001:db8:b::1", False),
+    ],
+)
+def test_next_hops_are_rivals_where_one_device_leads_to_both(destination: str, rivals: bool) -> None:
+    subprocess.run(["ip", "-batch", "-"], input=_LINKS, text=True, check=True)
+    packed = ip_address(destination).packed
+    assert has_rivals(packed) is rivals
+    if destination not in ("10.4.2.3", "127.0.0.1"):
+        own = source_for(packed).src
+        assert has_rivals(packed, own, 0x20) is rivals

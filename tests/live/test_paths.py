@@ -169,6 +169,17 @@ def test_flows_name_their_paths() -> None:
     assert found.flows.reading.notes[-1] == "a note"
 
 
+def test_what_may_be_wrong_is_noted_once() -> None:
+    end = Path("", "syn", (), "reached", "10.9.0.77")
+    one = Wanted(Aim(Flow(4, bytes(4), bytes(4), 6, 1, 2), "syn"), [])
+    told = live._answer(table({}), [(one, Traced(end, missed=3, rivals=True)), (one, Traced(end, missed=3))], ["so"])
+    so, missed, rivals = told.flows.reading.notes
+    assert so == "so"
+    assert missed.startswith("3 packets found no room")
+    assert "flows to 10.9.0.77 over several next hops" in rivals
+    assert live._answer(table({}), [(one, Traced(end))], []).flows.reading.notes == ()
+
+
 def test_inside_a_connection_there_are_few_probes() -> None:
     rules = Settings(rules=Rules(queries=7, ahead=9)).by_method()
     assert (rules["flow"].queries, rules["flow"].spacing_ns, rules["flow"].inferred) == (1, 10**9, True)

@@ -43,6 +43,7 @@ class Network:
     expected: list[Peer] = field(default_factory=list)
     coming: list[tuple[bytes, int]] = field(default_factory=list)
     devices: list[str] = field(default_factory=list)
+    lost: int = 0
 
     @contextmanager
     def prober(self, device: str) -> Iterator[Network]:
@@ -80,7 +81,7 @@ class Network:
         return [*found, (b"nonsense", WALL), (exceeded(4, ip(4, 6, bytes(20), NEAR[4], FAR[4])), WALL)]
 
     def kernel(self) -> Kernel:
-        return Kernel(self.prober, self.entered, self.clock)
+        return Kernel(self.prober, self.entered, self.clock, lambda *ends: ends == (FAR[4], NEAR[4], 0))
 
 
 def aim(method: str = "icmp", proto: int = ICMP, **more: Any) -> Aim:
@@ -121,6 +122,17 @@ def test_each_way_leaves_by_its_device() -> None:
     first, second = trace([aim(device="eth0"), other], HERE, RULES, 0, None, network.kernel())
     assert network.devices == ["eth0", "eth1"]
     assert addresses(first.path) == addresses(second.path)
+
+
+def test_what_the_sockets_missed_and_rival_next_hops_are_told() -> None:
+    wanted = [aim(), aim("udp", UDP)]
+    network = Network(lost=7)
+    assert [(one.missed, one.rivals) for one in trace(wanted, HERE, RULES, 0, None, network.kernel())] == [
+        (7, False),  # of ICMP no ports are hashed
+        (7, True),
+    ]
+    network = Network()
+    assert [one.missed for one in trace(wanted[:1], HERE, RULES, 0, None, network.kernel())] == [0]
 
 
 @dataclass

@@ -13,6 +13,7 @@ import os
 import socket
 import struct
 import sys
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from fleutan.errors import FleutanError
@@ -39,7 +40,9 @@ TROUBLES = {
 _IP_MTU, _IPV6_MTU = 14, 24
 _SIOCGIFFLAGS, _IFF_UP, _IFNAMSIZ = 0x8913, 0x1, 16
 _RTM_NEWROUTE, _RTM_GETROUTE = 24, 26
-_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_IP_PROTO, _RTA_SPORT, _RTA_DPORT = 1, 2, 4, 27, 28, 29
+_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_MULTIPATH, _RTA_IP_PROTO, _RTA_SPORT, _RTA_DPORT = 1, 2, 4, 9, 27, 28, 29
+_RTM_F_FIB_MATCH = 0x2000  # the entry of the routing table itself, with all of its next hops
+_RTNEXTHOP = struct.Struct("=HxxI")  # len, flags, hops, ifindex
 _RTMSG = struct.Struct("=8BI")  # family, dst_len, src_len, tos, table, protocol, scope, type, flags
 _IFREQ = struct.Struct("=16sH22x")
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: len, type, flags, seq, pid
@@ -165,20 +168,47 @@ def _own_end(asked: socket.socket) -> tuple[bytes, int]:
 def _device(dst: bytes, src: bytes, tos: int, transport: tuple[int, int, int]) -> int | None:
     """The device of the route that the kernel finds for a flow (RTM_GETROUTE), if it tells."""
     proto, sport, dport = transport
-    body = _RTMSG.pack(FAMILIES[len(dst)], 8 * len(dst), 8 * len(src), tos & _DSCP, 0, 0, 0, 0, 0)
-    body += _attribute(_RTA_DST, dst) + _attribute(_RTA_IP_PROTO, bytes([proto]))
-    body += _attribute(_RTA_SRC, src) if src else b""
-    for kind, port in ((_RTA_SPORT, sport), (_RTA_DPORT, dport)):
-        body += _attribute(kind, port.to_bytes(2, "big")) if port else b""
+    flow = [(_RTA_IP_PROTO, bytes([proto])), (_RTA_SRC, src)]
+    flow += [(kind, port.to_bytes(2, "big")) for kind, port in ((_RTA_SPORT, sport), (_RTA_DPORT, dport)) if port]
+    try:
+        device = _route(dst, len(src), tos, 0, flow).get(_RTA_OIF)
+    except FleutanError:  # the kernel looks for routes of TCP, UDP and ICMP only, and by these since 4.19
+        return None
+    return int.from_bytes(device, sys.byteorder) if device else None
+
+
+def has_rivals(dst: bytes, src: bytes = b"", tos: int = 0) -> bool:
+    """Whether the route to an address has several next hops behind one device, among which a hash of flows decides.
+
+    A raw packet is hashed without ports, so that it need not go by the next hop of the flow that it
+    imitates.  False where the kernel does not tell.
+    """
+    try:
+        hops = _route(dst, len(src), tos, _RTM_F_FIB_MATCH, [(_RTA_SRC, src)]).get(_RTA_MULTIPATH, b"")
+    except FleutanError:
+        return False
+    devices = [*_next_hops(hops)]
+    return len(set(devices)) < len(devices)
+
+
+def _next_hops(hops: bytes) -> Iterator[int]:
+    """The device of each next hop (RTA_MULTIPATH)."""
+    at = 0
+    while at + _RTNEXTHOP.size <= len(hops):
+        length, device = _RTNEXTHOP.unpack_from(hops, at)
+        yield device
+        at += max((length + 3) & ~3, _RTNEXTHOP.size)
+
+
+def _route(dst: bytes, src_size: int, tos: int, flags: int, more: Iterable[tuple[int, bytes]]) -> dict[int, bytes]:
+    """The attributes of the route that the kernel finds (RTM_GETROUTE).  Raises FleutanError where it finds none."""
+    body = _RTMSG.pack(FAMILIES[len(dst)], 8 * len(dst), 8 * src_size, tos & _DSCP, 0, 0, 0, 0, flags)
+    body += b"".join(_attribute(kind, value) for kind, value in ((_RTA_DST, dst), *more) if value)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as asked:
         asked.send(_HEADER.pack(_HEADER.size + len(body), _RTM_GETROUTE, _NLM_F_REQUEST, 1, 0) + body)
         answer = asked.recv(_ROOM)
-    try:
-        routes = [route for kind, route in rtnetlink.messages("routes", answer)[0] if kind == _RTM_NEWROUTE]
-    except FleutanError:  # the kernel looks for routes of TCP, UDP and ICMP only, and by these since 4.19
-        return None
-    device = rtnetlink.attributes("routes", routes[0][_RTMSG.size :]).get(_RTA_OIF) if routes else None
-    return int.from_bytes(device, sys.byteorder) if device else None
+    routes = [route for kind, route in rtnetlink.messages("routes", answer)[0] if kind == _RTM_NEWROUTE]
+    return rtnetlink.attributes("routes", routes[0][_RTMSG.size :]) if routes else {}
 
 
 def _attribute(kind: int, value: bytes) -> bytes:

@@ -287,6 +287,21 @@ def _answer(table: Table, traced: Sequence[tuple[Wanted, Traced]], notes: Sequen
     for (wanted, _), place in zip(traced, places, strict=True):
         for row in wanted.rows:
             names[row] = found[place].id
-    reading = replace(table.reading, notes=(*table.reading.notes, *notes))
+    reading = replace(table.reading, notes=(*table.reading.notes, *notes, *_doubts([one for _, one in traced])))
     column: Column = text_column(names)
     return Answer(replace(table.with_columns({"path": column}), reading=reading), found)
+
+
+def _doubts(traced: Sequence[Traced]) -> Iterator[str]:
+    """What may be wrong with the paths."""
+    if missed := max((one.missed for one in traced), default=0):
+        yield (
+            f"{missed} packets found no room in this command's sockets: what looks lost may have been answered; "
+            "a lower --pps helps"
+        )
+    rivals = dict.fromkeys(one.path.destination for one in traced if one.rivals)
+    if rivals:
+        yield (
+            f"this host spreads flows to {', '.join(rivals)} over several next hops behind one device: "
+            "a probe may leave by another one than its flow"
+        )

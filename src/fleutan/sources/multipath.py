@@ -22,7 +22,7 @@ from fleutan.protocols.tracing.probes import Flow, Probe
 from fleutan.protocols.tracing.replies import Reply
 from fleutan.protocols.tracing.trace import Rules
 from fleutan.protocols.tracing.tracer import Tracer
-from fleutan.sources.paths import LINUX, TCP, UDP, Aim, Kernel, Packets, Traced, peer, routers, run, template
+from fleutan.sources.paths import LINUX, TCP, UDP, Aim, Kernel, Packets, Traced, missed_by, peer, routers, run, template
 
 #: So many ports are kept at once when those there are have been used.
 _BLOCK = 16
@@ -101,7 +101,8 @@ def trace(
 
         by_trace = {id(one): _Wire(out[aim.device], expect) for one, aim in zip(traces, wanted, strict=True)}
         run(Tracer(traces, pps), by_trace, ears, _nothing, kernel)
-    return [Traced(path_of(one, aim), one.errno) for one, aim in zip(traces, wanted, strict=True)]
+        missed = missed_by(ears)
+    return [Traced(path_of(one, aim), one.errno, missed=missed) for one, aim in zip(traces, wanted, strict=True)]
 
 
 def _nothing() -> None:

@@ -20,7 +20,7 @@ from fleutan.analysis.paths import Hop, Path, Router
 from fleutan.column import Column
 from fleutan.errors import NotSupported
 from fleutan.linux import ports
-from fleutan.linux.egress import Sent, source_for
+from fleutan.linux.egress import Sent, has_rivals, source_for
 from fleutan.linux.namespaces import Namespace, entered
 from fleutan.linux.probing import RawProber
 from fleutan.linux.tcpfilter import Peer
@@ -97,6 +97,10 @@ class Prober(Protocol):
     def receive(self, seconds: float) -> list[tuple[bytes, int]]:
         """What came, after so many seconds at the most."""
 
+    @property
+    def lost(self) -> int:
+        """How many packets found no room."""
+
 
 class Wire(Protocol):
     """Sends probes and gives the replies that come back, with the kernel's times."""
@@ -129,6 +133,7 @@ class Kernel(NamedTuple):
     prober: Callable[[str], AbstractContextManager[Prober]] = RawProber
     entered: Callable[[Namespace], AbstractContextManager[None]] = entered
     clock: Callable[[], int] = time.monotonic_ns
+    has_rivals: Callable[[bytes, bytes, int], bool] = has_rivals
 
 
 LINUX = Kernel()
@@ -190,11 +195,15 @@ class Traced(NamedTuple):
     """A way's path, and when nothing could be sent why.
 
     ``expired`` is the farthest distance at which probes ran out, so that the destination is behind.
+    ``missed`` counts the packets for which the sockets had no room while it was traced: answers,
+    perhaps.  ``rivals`` says that several next hops behind one device share its flows.
     """
 
     path: Path
     errno: int = 0
     expired: int = 0
+    missed: int = 0
+    rivals: bool = False
 
 
 def trace(
@@ -220,7 +229,22 @@ def trace(
             ears.prober.expect(peer(aim.flow) for aim in wanted if aim.flow.proto == TCP)
         by_trace = {id(one): out[aim.device] for one, aim in zip(traces, wanted, strict=True)}
         run(Tracer(traces, pps), by_trace, ears, _renewing(wanted, traces, renew, kernel), kernel)
-    return [Traced(path_of(one, aim.method), one.errno, _expired(one)) for one, aim in zip(traces, wanted, strict=True)]
+        missed, rivals = missed_by(ears), [_has_rivals(aim, kernel) for aim in wanted]
+    return [
+        Traced(path_of(one, aim.method), one.errno, _expired(one), missed, rival)
+        for one, aim, rival in zip(traces, wanted, rivals, strict=True)
+    ]
+
+
+def missed_by(ears: Wire) -> int:
+    """How many packets found no room in the sockets that hear."""
+    return ears.prober.lost if isinstance(ears, Packets) else 0
+
+
+def _has_rivals(aim: Aim, kernel: Kernel) -> bool:
+    """Whether probes may leave by another next hop than their flow: not where no ports count."""
+    flow = aim.flow
+    return flow.proto in (TCP, UDP) and kernel.has_rivals(flow.dst, flow.src, flow.tos)
 
 
 def _expired(one: Trace) -> int:

@@ -170,6 +170,21 @@ def test_names_have_addresses() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("0.0.0.0", "no host's address"),  # noqa: S104
+        ("::", "no host's address"),
+        ("224.0.0.1", "multicast"),
+        ("ff02::1", "multicast"),
+        ("fe80::1%eth0", "no path"),
+    ],
+)
+def test_addresses_that_no_path_leads_to(name: str, why: str) -> None:
+    with pytest.raises(UsageError, match=f"--dsts {name}: .*{why}"):
+        tracing.addresses(name)
+
+
+@pytest.mark.parametrize(
     ("typed", "said"),
     [
         (["--delta", "--slow"], "--delta and --slow are different questions"),

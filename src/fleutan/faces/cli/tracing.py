@@ -10,6 +10,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
@@ -167,16 +168,26 @@ def settings_of(words: Mapping[str, Any]) -> Settings:
 
 def addresses(name: str) -> list[str]:
     """The addresses that a name stands for; an address stands for itself.  Raises UsageError for none."""
-    try:
-        return [str(ip_address(name))]
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        return [_destination(name)]
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "no host can be called so"
         raise UsageError(f"--dsts {name}: {str(why).lower()}") from None
     return list(dict.fromkeys(str(end[4][0]).partition("%")[0] for end in found))
+
+
+def _destination(name: str) -> str:
+    """An address as it is told.  Raises ValueError for what is none, UsageError for one that no path leads to."""
+    found = ip_address(name)
+    if found.is_unspecified:
+        raise UsageError(f"--dsts {name}: it is no host's address")
+    if found.is_multicast:
+        raise UsageError(f"--dsts {name}: a multicast address has no path; name one host")
+    if found.is_link_local and found.version == 6:
+        raise UsageError(f"--dsts {name}: a link-local address is on this host's own link: there is no path to it")
+    return str(found)
 
 
 # -- text
