@@ -97,6 +97,17 @@ def test_a_hop_that_answers_slowly_but_forwards_at_once_is_not_blamed() -> None:
     ]
 
 
+@pytest.mark.parametrize(("after", "is_slow"), [(9100.0, False), (8900.0, True)])
+def test_a_tenth_less_beyond_is_no_slow_reply(after: float, is_slow: bool) -> None:
+    assert steps(Path("p0", "flow", (hop(1, "a", rtt=10_000.0), hop(2, "z", rtt=after))))[0].slow_reply is is_slow
+
+
+def test_less_beyond_than_answers_lie_apart_is_no_slow_reply() -> None:
+    apart = Hop(1, (Router("a", (10_000.0, 14_000.0, 18_000.0)),), 3)
+    for after, is_slow in ((6001.0, False), (5999.0, True)):
+        assert steps(Path("p0", "flow", (apart, hop(2, "z", rtt=after))))[0].slow_reply is is_slow
+
+
 def test_loss_that_goes_on_to_the_end_comes_in_where_it_begins() -> None:
     hops = (
         Hop(1, (Router("a", (1.0,)),), 10, 0),

@@ -200,7 +200,8 @@ def test_a_pace_is_kept(chain: Chain) -> None:
     (path,) = asked(chain.near, "--dsts", chain.end, "--method", "icmp", "--pps", "10")["paths"]
     took = time.monotonic() - begun
     sent = sum(hop["sent"] for hop in path["hops"])
-    assert (path["ended"], routers(path), sent) == ("reached", chain.way, 27)
+    assert (path["ended"], routers(path)) == ("reached", chain.way)
+    assert 27 <= sent <= 32  # what went too far ended at the destination
     assert took >= (sent - 20) / 10
 
 

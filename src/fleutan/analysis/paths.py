@@ -232,12 +232,16 @@ def _heaviest(sums: Mapping[tuple[str, str], Sequence[float]]) -> list[Link]:
     return sorted(links, key=lambda link: (-link.rate, -link.flows, link.tail, link.head))
 
 
+#: The share of a round-trip time by which two of the same way differ for no reason.
+NOISE = 0.1
+
+
 class Step(NamedTuple):
     """Where time and loss come in: what a hop adds to the least round-trip time before it, and how sure that is.
 
     ``added_us`` is None where it cannot be told; ``spread_us`` is how far the answers lie apart
     (the middle half of them).  ``slow_reply``: the hop answers late but forwards at once, since a
-    later one has less.  ``loss`` is what is lost here and beyond as well.
+    later one has less, by more than that and by more than NOISE.  ``loss`` is what is lost here and beyond as well.
     """
 
     ttl: int
@@ -258,12 +262,13 @@ def steps(path: Path) -> list[Step]:
     for place, hop in enumerate(path.hops):
         later = min((rtt for rtt in least[place + 1 :] if rtt is not None), default=None)
         rtt = least[place]
-        slow = rtt is not None and later is not None and later < rtt
+        spread = _spread(hop)
+        slow = rtt is not None and later is not None and rtt - later > max(rtt * NOISE, spread or 0.0)
         true = None if rtt is None else min(rtt, later if later is not None else rtt)
         added = None if true is None else max(0.0, true - before)
         beyond = min((loss for loss in losses[place:] if loss is not None), default=None)
         lost = None if beyond is None else max(0.0, beyond - lost_before)
-        found.append(Step(hop.ttl, added, _spread(hop), slow, lost))
+        found.append(Step(hop.ttl, added, spread, slow, lost))
         before = max(before, true or 0.0)
         lost_before = max(lost_before, beyond or 0.0)
     return found

@@ -34,13 +34,41 @@ def way(routers: int) -> list[list[bytes]]:
     return [*([router(place)] for place in range(1, routers + 1)), [THERE]]
 
 
+@pytest.mark.parametrize("routers", [0, 1, 4])
+def test_a_destination_that_answers_six_probes_at_once_loses_none(routers: int) -> None:
+    """Linux hosts say "unreachable" six times, and then once a second; what goes farther ends there, too."""
+    chain, tokens = Chain(routers, answer="unreachable"), [6] * (routers + 2)
+
+    def network(sent: Probe) -> list[tuple[Reply, int]]:
+        place = min(sent.ttl, routers + 1)
+        tokens[place] -= 1
+        return chain(sent) if tokens[place] >= 0 else []
+
+    trace = Trace(probe())
+    run([trace], network)
+    assert (trace.ended, trace.distance) == (REACHED, routers + 1)
+    assert [hop.lost for hop in trace.path()] == [0] * (routers + 1)
+    assert all(len(hop.answers) >= 3 for hop in trace.path())
+
+
+def test_what_went_beyond_and_was_not_answered_is_lost_at_the_destination() -> None:
+    def network(sent: Probe) -> list[tuple[Reply, int]]:
+        return Chain(0)(sent) if sent.ttl == 1 else []
+
+    trace = Trace(probe(), Rules(queries=3, ahead=2))
+    run([trace], network)
+    [hop] = trace.path()
+    assert (trace.ended, hop.sent, hop.lost, len(hop.answers)) == (REACHED, 3, 1, 2)
+
+
 def test_a_way_is_found_in_the_time_of_a_few_round_trips() -> None:
     trace, network = Trace(probe()), Chain(8)
     took = run([trace], network)
     assert (trace.ended, trace.distance, sources(trace)) == (REACHED, 9, way(8))
     assert [hop.answers[0].rtt_ns for hop in trace.path()] == [place * MS for place in range(1, 10)]
     assert took < 30 * MS
-    assert all(hop.sent == 3 and not hop.lost for hop in trace.path())
+    assert all(hop.sent == 3 and not hop.lost for hop in trace.path()[:-1])
+    assert len(trace.path()[-1].answers) == trace.path()[-1].sent >= 3
     assert len({sent.number for sent in network.seen}) == len(network.seen)
     assert {sent.flow for sent in network.seen} == {probe().flow}
 

@@ -7,7 +7,7 @@ No socket and no clock, of which two are told apart: ``now_ns`` is one that nobo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from fleutan.protocols.tracing.probes import SYN, Probe, number_in
@@ -45,7 +45,8 @@ class Rules(NamedTuple):
     before others that answer.  Up to ``ahead`` distances beyond the farthest answer are probed at
     once; after ``gap`` silent distances it ends.  An answer is waited for ``wait_ns`` at the most,
     and no longer than ``here`` times what this distance took or ``near`` times what the next ones
-    did.  Probes for one distance are at least ``spacing_ns`` apart.  Where ``inferred``, a
+    did.  Probes for one distance are at least ``spacing_ns`` apart, and ``pause_ns`` while neither it
+    nor a farther one answers: who is asked by many probes at once answers few.  Where ``inferred``, a
     destination that keeps silent is taken to be behind the last router that answered if its
     connection moves on meanwhile.
     """
@@ -58,6 +59,7 @@ class Rules(NamedTuple):
     here: int = 3
     near: int = 10
     spacing_ns: int = 0
+    pause_ns: int = SECOND // 10
     inferred: bool = False
     tries: int = 1
 
@@ -165,13 +167,29 @@ class Trace:
         return min(ready, key=lambda hop: (hop.sent, hop.ttl), default=None)
 
     def _wants(self, hop: Hop) -> bool:
-        if hop.sent < self.rules.queries:
+        if self.distance is not None and hop.ttl > self.distance:
+            return False
+        if sum(one.sent for one in self._same(hop)) < self.rules.queries:
             return True
         return not hop.answers and hop.sent < self.rules.tries and hop.ttl <= self._farthest
 
+    def _same(self, hop: Hop) -> list[Hop]:
+        """The distances whose probes end where this one's do: all that lie behind the destination."""
+        if hop.ttl != self.distance or not self._tells:
+            return [hop]
+        return [hop, *(one for one in self.hops[hop.ttl :] if one.sent)]
+
+    @property
+    def _tells(self) -> bool:
+        """Whether the destination says which probe it answers: it does not of a connection's own."""
+        return not self.template.bare and (self.template.flow.proto != _TCP or bool(self.template.flags & SYN))
+
     def _may_ns(self, hop: Hop, now_ns: int) -> int:
         """When the next probe of a distance may go."""
-        return hop.last_ns + self.rules.spacing_ns if hop.sent else now_ns
+        if not hop.sent:
+            return now_ns
+        is_known = hop.answers or hop.ttl <= self._farthest
+        return hop.last_ns + max(self.rules.spacing_ns, 0 if is_known else self.rules.pause_ns)
 
     def _grow(self) -> None:
         """Distances up to the destination, or a few beyond what answered or was given up."""
@@ -284,7 +302,8 @@ class Trace:
     def _until(self, under: Under) -> int:
         """When an answer is given up."""
         wait = self.rules.wait_ns
-        here = self.hops[under.ttl - 1].answers
+        place = min(under.ttl, self.distance or under.ttl)
+        here = [answer for hop in self._same(self.hops[place - 1]) for answer in hop.answers]
         if here:
             wait = min(wait, self.rules.here * max(answer.rtt_ns for answer in here))
         elif self._bare and self.distance is None:
@@ -306,6 +325,11 @@ class Trace:
         if not self.ended:
             self.ended = self._end()
 
+    def _waits(self, hop: Hop) -> bool:
+        """Whether answers of a distance are still to come, and wanted."""
+        same = self._same(hop)
+        return any(one.waiting for one in same) and sum(one.sent - one.waiting for one in same) < self.rules.queries
+
     def _is_silent(self, hop: Hop) -> bool:
         """Whether a distance is done with, or at least told of: then the next may be probed."""
         return bool(hop.answers) or (hop.sent > 0 and not hop.waiting)
@@ -318,7 +342,7 @@ class Trace:
         if self._bare and self.distance is None:
             upto = min(upto, len(self.hops))
         hops = self.hops[:upto]
-        if len(hops) < upto or any(hop.waiting or self._wants(hop) for hop in hops):
+        if len(hops) < upto or any(self._waits(hop) or self._wants(hop) for hop in hops):
             return ""
         if self.distance is None and self._bare:
             self._settle()
@@ -392,7 +416,15 @@ class Trace:
 
     def path(self) -> list[Hop]:
         """The hops up to the destination, without those that were probed beyond it or beyond what answered."""
-        return self.hops[: self.distance or self._farthest]
+        known = self.hops[: self.distance or self._farthest]
+        return [*known[:-1], _together(self._same(known[-1]))] if known else []
+
+
+def _together(same: list[Hop]) -> Hop:
+    """What is known of the destination: probes that were to go farther ended there, too; some may still be out."""
+    answers = [answer for hop in same for answer in hop.answers]
+    sent = sum(hop.sent - hop.waiting for hop in same)
+    return replace(same[0], sent=sent, lost=sum(hop.lost for hop in same), answers=answers) if same[1:] else same[0]
 
 
 def _is_believed(reply: Reply, probe: Probe) -> bool:
