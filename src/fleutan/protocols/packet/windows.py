@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Equally long pieces of one buffer, and the numbers at equal places of them.
+
+A piece is copied once, and every member of a header is then one strided conversion: some ten
+times faster than gathering octets one by one.  What lives here knows no header's name.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleutan.protocols.packet.layouts import IPV4_BITS, Member
+
+Ints = NDArray[np.int64]
+#: ``(n,)`` of dtype void: a piece a row.
+Windows = NDArray[np.void]
+
+#: The upper half's lowest bits of an IPv4-mapped address are 0, the lower half's upper ones are these.
+_MAPPED = 0xFFFF << 32
+
+
+def windows(octets: NDArray[np.uint8], at: Ints, size: int) -> Windows:
+    """The ``size`` octets from each place; what lies beyond the buffer is its last octet again."""
+    last = len(octets) - size
+    if last < 0 or int(at.max()) > last:
+        return _near_the_end(octets, at, size)
+    return _pieces(octets, size)[at]
+
+
+def _pieces(octets: NDArray[np.uint8], size: int) -> Windows:
+    """The piece that begins at each octet; nothing is copied."""
+    return np.ndarray((len(octets) - size + 1,), f"V{size}", octets.data, strides=(1,))
+
+
+def _near_the_end(octets: NDArray[np.uint8], at: Ints, size: int) -> Windows:
+    last = len(octets) - size
+    found = np.empty(len(at), f"V{size}") if last < 0 else _pieces(octets, size)[np.minimum(at, last)]
+    late = np.flatnonzero(at > last)
+    matrix(found)[late] = octets.take(at[late, None] + np.arange(size), mode="clip")
+    return found
+
+
+def matrix(pieces: Windows) -> NDArray[np.uint8]:
+    """The same octets, ``(n, size)``."""
+    return pieces.view(np.uint8).reshape(len(pieces), pieces.itemsize)
+
+
+class _Word(NamedTuple):
+    offset: int
+    size: int
+    shift: int
+    mask: int
+
+
+@lru_cache(maxsize=None)
+def _word(first: int, bits: int, size: int) -> _Word:
+    """The smallest machine word inside a piece that holds these bits."""
+    begin, end = first // 8, (first + bits + 7) // 8
+    width = next(width for width in (1, 2, 4, 8) if end - begin <= width)
+    offset = max(0, min(begin, size - width))
+    return _Word(offset, width, (offset + width) * 8 - first - bits, (1 << bits) - 1)
+
+
+def _strided(pieces: Windows, dtype: str, offset: int) -> NDArray[Any]:
+    return np.ndarray((len(pieces),), dtype, matrix(pieces).data, offset, (pieces.itemsize,))
+
+
+def number(pieces: Windows, first: int, bits: int) -> Ints:
+    """The unsigned numbers of these bits (1 to 64), ``(n,)`` int64; those of 64 bits reinterpreted."""
+    offset, size, shift, mask = _word(first, bits, pieces.itemsize)
+    found: Ints = _strided(pieces, f">u{size}", offset).astype(np.int64)
+    if shift:
+        found >>= shift
+    if bits < size * 8 - shift:
+        found &= mask
+    return found
+
+
+def address(pieces: Windows, first: int, bits: int) -> Ints:
+    """The addresses there as ``(n, 2)`` halves, IPv4 as IPv4-mapped."""
+    found = np.zeros((len(pieces), 2), np.int64)
+    if bits == IPV4_BITS:
+        found[:, 1] = _strided(pieces, ">u4", first // 8)
+        found[:, 1] |= _MAPPED
+    else:
+        found[:, 0] = _strided(pieces, ">i8", first // 8)
+        found[:, 1] = _strided(pieces, ">i8", first // 8 + 8)
+    return found
+
+
+def member(pieces: Windows, which: Member) -> Ints:
+    """The values of a header's member."""
+    return (address if which.address else number)(pieces, which.first, which.bits)
