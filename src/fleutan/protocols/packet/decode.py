@@ -95,16 +95,16 @@ def decode(spans: Spans, kinds: Ints, wanted: Iterable[str] | None = None, depth
 def _block(spans: Spans, kinds: Ints, names: Names, depth: int) -> Records:
     everything = np.arange(spans.rows)
     whole = Group(everything, spans.starts, spans.starts + spans.sizes)
-    entered, origin = [(beginnings(kinds), whole)], everything
+    codes, group, origin = beginnings(kinds), whole, everything
     found, prefix = Records(spans.rows, {}, {}), ""
     for deeper in reversed(range(depth + 1)):
         own, names = _own(names), _inside(names)
-        level = Level(spans.octets, spans.starts[origin], np.arange(len(origin)), own)
-        _walk(level, entered, _farthest(own, names if deeper else frozenset()))
+        level = Level(spans.octets, spans.starts[origin], group.rows, own)
+        _walk(level, codes, group, _farthest(own, names if deeper else frozenset()))
         _add(found, level.records(), prefix, origin)
-        entered, origin = _renumbered(level.inner, origin)
-        if not entered:
+        if not level.inner:
             break
+        codes, group, origin = _renumbered(level.inner, origin)
         prefix += INNER
     return found
 
@@ -124,19 +124,19 @@ def _farthest(own: Names, inside: Names) -> Layer:
     return max(map(layer_of, own), default=Layer.LINK)
 
 
-def _walk(level: Level, entered: Follows, farthest: Layer) -> None:
+def _walk(level: Level, codes: Codes, group: Group, farthest: Layer) -> None:
     """Steps, lowest kinds first, until nothing is left that stands at a header that is to be read."""
     pending: dict[int, list[Group]] = {}
-    for codes, group in entered:
-        level.mark("l2_at", group)
-        _divide(pending, codes, group)
+    level.mark("l2_at", group)
+    _divide(pending, codes, group)
     for _ in range(MOST_STEPS):
         kind = min((kind for kind in pending if layer_of_kind(kind) <= farthest), default=Kind.END)
         if kind == Kind.END:
             return
-        for codes, group in _STEPS[kind](level, gathered(pending.pop(kind))):
-            _divide(pending, codes, group)
-    level.malformed[gathered([group for groups in pending.values() for group in groups]).rows] = True
+        for follows in _STEPS[kind](level, gathered(pending.pop(kind))):
+            _divide(pending, *follows)
+    for groups in pending.values():
+        level.malformed[gathered(groups).rows] = True
 
 
 def _divide(pending: dict[int, list[Group]], codes: Codes, group: Group) -> None:
@@ -149,13 +149,11 @@ def _divide(pending: dict[int, list[Group]], codes: Codes, group: Group) -> None
             pending.setdefault(kind, []).append(group.take(codes == kind))
 
 
-def _renumbered(inner: list[tuple[Codes, Group]], origin: Ints) -> tuple[list[tuple[Codes, Group]], Ints]:
+def _renumbered(inner: list[tuple[Codes, Group]], origin: Ints) -> tuple[Codes, Group, Ints]:
     """The packets in tunnels as rows of a level of their own, and which rows of the batch they are."""
-    if not inner:
-        return [], origin
     group = gathered([group for _, group in inner])
     codes = np.concatenate([codes for codes, _ in inner])
-    return [(codes, group._replace(rows=np.arange(len(codes))))], origin[group.rows]
+    return codes, group._replace(rows=np.arange(len(codes))), origin[group.rows]
 
 
 def _add(found: Records, level: Records, prefix: str, origin: Ints) -> None:

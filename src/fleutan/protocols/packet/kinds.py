@@ -87,6 +87,7 @@ BEGINNINGS: Final[Mapping[int, Kind]] = {
     LINK_TYPE + 0: Kind.NULL,
     LINK_TYPE + 9: Kind.PPP,
     LINK_TYPE + 50: Kind.PPP,
+    LINK_TYPE + 51: Kind.PPPOE,
     LINK_TYPE + 101: Kind.IP,
     LINK_TYPE + 104: Kind.PPP,
     LINK_TYPE + 108: Kind.NULL,
@@ -120,9 +121,7 @@ _TYPES: Final = {
 ETHERTYPES: Final = _lookup(1 << 16, dict.fromkeys(range(1501), Kind.LLC) | _TYPES)
 #: What follows the protocol type of GRE, Geneve and the like, at the level inside.
 INSIDE: Final = _lookup(1 << 16, _TYPES | {0x6558: Kind.ETHERNET, 0x880B: Kind.PPP})
-PPP_PROTOCOLS: Final = _lookup(
-    1 << 16, {0x0021: Kind.IPV4, 0x0057: Kind.IPV6, 0x0281: Kind.MPLS, 0x0283: Kind.MPLS}
-)
+PPP_PROTOCOLS: Final = _lookup(1 << 16, {0x0021: Kind.IPV4, 0x0057: Kind.IPV6, 0x0281: Kind.MPLS, 0x0283: Kind.MPLS})
 
 _UPPER: Final = {
     1: Kind.ICMP,

@@ -7,7 +7,7 @@ times faster than gathering octets one by one.  What lives here knows no header'
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,30 +23,31 @@ Windows = NDArray[np.void]
 _MAPPED = 0xFFFF << 32
 
 
+def pieces(octets: NDArray[np.uint8], size: int) -> Windows:
+    """The piece that begins at each octet, a view: what is written to it is written to the octets."""
+    return np.ndarray((len(octets) - size + 1,), f"V{size}", octets.data, strides=(1,))
+
+
 def windows(octets: NDArray[np.uint8], at: Ints, size: int) -> Windows:
     """The ``size`` octets from each place; what lies beyond the buffer is its last octet again."""
     last = len(octets) - size
     if last < 0 or int(at.max()) > last:
         return _near_the_end(octets, at, size)
-    return _pieces(octets, size)[at]
-
-
-def _pieces(octets: NDArray[np.uint8], size: int) -> Windows:
-    """The piece that begins at each octet; nothing is copied."""
-    return np.ndarray((len(octets) - size + 1,), f"V{size}", octets.data, strides=(1,))
+    found: Windows = pieces(octets, size)[at]
+    return found
 
 
 def _near_the_end(octets: NDArray[np.uint8], at: Ints, size: int) -> Windows:
     last = len(octets) - size
-    found = np.empty(len(at), f"V{size}") if last < 0 else _pieces(octets, size)[np.minimum(at, last)]
+    found = np.empty(len(at), f"V{size}") if last < 0 else pieces(octets, size)[np.minimum(at, last)]
     late = np.flatnonzero(at > last)
     matrix(found)[late] = octets.take(at[late, None] + np.arange(size), mode="clip")
     return found
 
 
-def matrix(pieces: Windows) -> NDArray[np.uint8]:
+def matrix(found: Windows) -> NDArray[np.uint8]:
     """The same octets, ``(n, size)``."""
-    return pieces.view(np.uint8).reshape(len(pieces), pieces.itemsize)
+    return found.view(np.uint8).reshape(len(found), found.itemsize)
 
 
 class _Word(NamedTuple):
@@ -56,7 +57,7 @@ class _Word(NamedTuple):
     mask: int
 
 
-@lru_cache(maxsize=None)
+@cache
 def _word(first: int, bits: int, size: int) -> _Word:
     """The smallest machine word inside a piece that holds these bits."""
     begin, end = first // 8, (first + bits + 7) // 8
@@ -65,33 +66,35 @@ def _word(first: int, bits: int, size: int) -> _Word:
     return _Word(offset, width, (offset + width) * 8 - first - bits, (1 << bits) - 1)
 
 
-def _strided(pieces: Windows, dtype: str, offset: int) -> NDArray[Any]:
-    return np.ndarray((len(pieces),), dtype, matrix(pieces).data, offset, (pieces.itemsize,))
+def _strided(found: Windows, dtype: str, offset: int) -> NDArray[Any]:
+    if not len(found):
+        return np.zeros(0, dtype)
+    return np.ndarray((len(found),), dtype, matrix(found).data, offset, (found.itemsize,))
 
 
-def number(pieces: Windows, first: int, bits: int) -> Ints:
+def number(found: Windows, first: int, bits: int) -> Ints:
     """The unsigned numbers of these bits (1 to 64), ``(n,)`` int64; those of 64 bits reinterpreted."""
-    offset, size, shift, mask = _word(first, bits, pieces.itemsize)
-    found: Ints = _strided(pieces, f">u{size}", offset).astype(np.int64)
+    offset, size, shift, mask = _word(first, bits, found.itemsize)
+    values: Ints = _strided(found, f">u{size}", offset).astype(np.int64)
     if shift:
-        found >>= shift
+        values >>= shift
     if bits < size * 8 - shift:
-        found &= mask
-    return found
+        values &= mask
+    return values
 
 
-def address(pieces: Windows, first: int, bits: int) -> Ints:
+def address(found: Windows, first: int, bits: int) -> Ints:
     """The addresses there as ``(n, 2)`` halves, IPv4 as IPv4-mapped."""
-    found = np.zeros((len(pieces), 2), np.int64)
+    values = np.zeros((len(found), 2), np.int64)
     if bits == IPV4_BITS:
-        found[:, 1] = _strided(pieces, ">u4", first // 8)
-        found[:, 1] |= _MAPPED
+        values[:, 1] = _strided(found, ">u4", first // 8)
+        values[:, 1] |= _MAPPED
     else:
-        found[:, 0] = _strided(pieces, ">i8", first // 8)
-        found[:, 1] = _strided(pieces, ">i8", first // 8 + 8)
-    return found
+        values[:, 0] = _strided(found, ">i8", first // 8)
+        values[:, 1] = _strided(found, ">i8", first // 8 + 8)
+    return values
 
 
-def member(pieces: Windows, which: Member) -> Ints:
+def member(found: Windows, which: Member) -> Ints:
     """The values of a header's member."""
-    return (address if which.address else number)(pieces, which.first, which.bits)
+    return (address if which.address else number)(found, which.first, which.bits)
