@@ -41,7 +41,8 @@ def _near_the_end(octets: NDArray[np.uint8], at: Ints, size: int) -> Windows:
     last = len(octets) - size
     found = np.empty(len(at), f"V{size}") if last < 0 else pieces(octets, size)[np.minimum(at, last)]
     late = np.flatnonzero(at > last)
-    matrix(found)[late] = octets.take(at[late, None] + np.arange(size), mode="clip")
+    source = octets if len(octets) else np.zeros(1, np.uint8)
+    matrix(found)[late] = source.take(at[late, None] + np.arange(size), mode="clip")
     return found
 
 
@@ -78,7 +79,7 @@ def number(found: Windows, first: int, bits: int) -> Ints:
     values: Ints = _strided(found, f">u{size}", offset).astype(np.int64)
     if shift:
         values >>= shift
-    if bits < size * 8 - shift:
+    if bits < size * 8:  # behind a shift too: the words are signed
         values &= mask
     return values
 
