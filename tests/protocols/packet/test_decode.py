@@ -10,14 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from fleutan.protocols.capture.reading import read
-from fleutan.protocols.capture.writing import pcap_header, pcap_records
-from fleutan.protocols.packet import decode as module
-from fleutan.protocols.packet.decode import decode
-from fleutan.protocols.packet.kinds import BEGINNINGS
-from fleutan.protocols.packet.names import INNER, NAMES
-from fleutan.protocols.spans import joined
 from tests.captures import CAPTURES, needs_captures
 from tests.protocols.packet.stacks import (
     ETHERNET,
@@ -30,14 +22,22 @@ from tests.protocols.packet.stacks import (
     ethernet,
     halves,
     ipv4,
+    ipv6,
     of,
     options6,
-    ipv6,
     row,
     said,
     tcp,
 )
 from tests.protocols.packet.tshark import fields, needs_tshark
+
+from fleutan.protocols.capture.reading import read
+from fleutan.protocols.capture.writing import pcap_header, pcap_records
+from fleutan.protocols.packet import decode as module
+from fleutan.protocols.packet.decode import decode
+from fleutan.protocols.packet.kinds import BEGINNINGS
+from fleutan.protocols.packet.names import INNER, NAMES
+from fleutan.protocols.spans import joined
 
 KINDS = sorted(BEGINNINGS)
 
@@ -47,13 +47,13 @@ def headers(said_of: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_all_that_a_plain_packet_says() -> None:
-    assert said(PLAIN) == {
-        **{"l2_at": 0, "dst_mac": 0xFA000000000A, "src_mac": 0xFA000000000B, "ethertype": TYPE4, "l2_payload_at": 14},
-        **{"l3_at": 14, "version": 4, "tos": 0xB8, "length": 59, "id": 7, "fragment_flags": 2, "fragment_offset": 0},
-        **{"ttl": 61, "proto": 6, "src": halves("192.0.2.1"), "dst": halves("198.51.100.2"), "l4_at": 34},
-        **{"sport": 40000, "dport": 443, "tcp_seq": 0xF0000001, "tcp_ack": 77, "tcp_flags": 0x118, "tcp_window": 501},
-        **{"payload_at": 66, "truncated": False, "malformed": False},
-    }
+    link = {"l2_at": 0, "dst_mac": 0xFA000000000A, "src_mac": 0xFA000000000B, "ethertype": TYPE4, "l2_payload_at": 14}
+    ip = {"l3_at": 14, "version": 4, "tos": 0xB8, "length": 59, "id": 7, "ttl": 61, "proto": 6, "l4_at": 34}
+    ends = {"src": halves("192.0.2.1"), "dst": halves("198.51.100.2"), "sport": 40000, "dport": 443}
+    fragment = {"fragment_flags": 2, "fragment_offset": 0}
+    segment = {"tcp_seq": 0xF0000001, "tcp_ack": 77, "tcp_flags": 0x118, "tcp_window": 501, "payload_at": 66}
+    rows = {"truncated": False, "malformed": False}
+    assert said(PLAIN) == link | ip | ends | fragment | segment | rows
 
 
 def test_rows_of_unknown_kinds_know_nothing() -> None:

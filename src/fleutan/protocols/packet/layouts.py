@@ -168,7 +168,7 @@ TCP: Final = Layout(
 UDP: Final = Layout(8, (_SPORT, _DPORT, Member("udp_length", 32, 16)))
 UDP_LITE: Final = Layout(8, (_SPORT, _DPORT))
 SCTP: Final = Layout(12, (_SPORT, _DPORT, Member("sctp_tag", 32, 32)))
-DCCP: Final = Layout(12, (_SPORT, _DPORT, Member("_words", 64, 8)))
+DCCP: Final = Layout(12, (_SPORT, _DPORT, Member("_words", 32, 8)))
 # RFC 792, RFC 4443 2.1
 ICMP: Final = Layout(4, (Member("icmp_type", 0, 8), Member("icmp_code", 8, 8)))
 # RFC 4303 2

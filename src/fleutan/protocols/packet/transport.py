@@ -15,12 +15,7 @@ _ICMP_HEADER = 8  # of nearly all messages: RFC 792, RFC 4443
 
 def tcp(level: Level, group: Group) -> Follows:
     """RFC 9293 3.1: the options are passed over, captured or not."""
-    header = level.read(layouts.TCP, group)
-    sizes = header["_words"] * 4
-    possible = sizes >= layouts.TCP.size
-    level.malformed[header.group.rows[~possible]] = True
-    level.mark("payload_at", header.group.moved(sizes).take(possible))
-    return ()
+    return _counted(level, layouts.TCP, group)
 
 
 def udp(level: Level, group: Group) -> Follows:
@@ -43,10 +38,7 @@ def sctp(level: Level, group: Group) -> Follows:
 
 def dccp(level: Level, group: Group) -> Follows:
     """RFC 4340 5.1: the data offset counts in units of 4 octets."""
-    header = level.read(layouts.DCCP, group)
-    sizes = header["_words"] * 4
-    level.mark("payload_at", header.group.moved(sizes).take(sizes >= layouts.DCCP.size))
-    return ()
+    return _counted(level, layouts.DCCP, group)
 
 
 def icmp(level: Level, group: Group) -> Follows:
@@ -59,6 +51,16 @@ def icmp(level: Level, group: Group) -> Follows:
 def esp(level: Level, group: Group) -> Follows:
     """RFC 4303 2: all behind the sequence number is encrypted."""
     return _fixed(level, layouts.ESP, group)
+
+
+def _counted(level: Level, layout: layouts.Layout, group: Group) -> Follows:
+    """A header that says how many units of 4 octets it has."""
+    header = level.read(layout, group)
+    sizes = header["_words"] * 4
+    possible = sizes >= layout.size
+    level.malformed[header.group.rows[~possible]] = True
+    level.mark("payload_at", header.group.moved(sizes).take(possible))
+    return ()
 
 
 def _fixed(level: Level, layout: layouts.Layout, group: Group) -> Follows:
