@@ -103,9 +103,8 @@ def _numbered(packets: _Packets, rows: Ints, spans: Spans, sizes: Ints, sport: I
 
 
 def _reassembled(packets: _Packets, rows: Ints, fragments: Fragments) -> _Numbered:
-    """The datagrams that these fragments complete: at least the header of UDP must have come."""
+    """The datagrams that these fragments complete; offsets are multiples of 8, so that UDP's header is there."""
     found = [(row, octets) for row, part in _parts(packets, rows, fragments) if (octets := fragments.add(part))]
-    found = [(row, octets) for row, octets in found if len(octets) >= _HEADER.size]
     heads = np.array([_HEADER.unpack_from(octets) for _, octets in found], np.int64).reshape(-1, 4)
     payloads = joined([octets[_HEADER.size :] for _, octets in found])
     told = heads[:, 2] - _HEADER.size
@@ -122,8 +121,10 @@ def _parts(packets: _Packets, rows: Ints, fragments: Fragments) -> Iterator[tupl
     uncut = packets.known("length") & (ends <= spans.starts + spans.sizes)
     addresses = (packets.address("src"), packets.address("dst"), packets.value("id")[:, None])
     keys = np.concatenate((*addresses, packets.value("version")[:, None]), axis=1)
-    fragments.rejects[rejects.FRAGMENT_CUT] += int((~(direct & uncut))[rows].sum())
-    for row in rows[(direct & uncut)[rows]].tolist():
+    usable = (direct & uncut)[rows]
+    if not usable.all():
+        fragments.rejects[rejects.FRAGMENT_CUT] += int((~usable).sum())
+    for row in rows[usable].tolist():
         octets = spans.octets[begins[row] : ends[row]].tobytes()
         key, at_ns = tuple(keys[row].tolist()), int(packets.frames.at_ns[row])
         yield row, Fragment(key, int(offset[row]), bool(more[row]), octets, at_ns)

@@ -90,7 +90,7 @@ class Fragments:
 
     def finish(self) -> None:
         """Counts the datagrams that were never complete."""
-        self.rejects[rejects.FRAGMENT_MISSING] += len(self._waiting)
+        self.rejects.update({rejects.FRAGMENT_MISSING: len(self._waiting)} if self._waiting else {})
         self._waiting.clear()
 
     def _forget(self, now_ns: int) -> None:

@@ -63,10 +63,11 @@ def walk(octets: Octets, pcap: Pcap, counted: Counter[str]) -> Walked:
         behind = at + size + captured
         if captured > LONGEST or behind > end:
             possible = captured <= LONGEST
-            counted[rejects.LENGTH] += not possible
             break
         append(at)
         at = behind
+    if not possible:
+        counted[rejects.LENGTH] += 1
     return Walked(_frames(octets, pcap, found), at, 0, possible)
 
 
