@@ -13,7 +13,6 @@ from tests.protocols.packet.tshark import fields, needs_tshark
 
 from fleutan.protocols.capture.reading import read
 from fleutan.protocols.capture.writing import pcap_header, pcap_records, pcapng_blocks, pcapng_header
-from fleutan.protocols.packet.kinds import LINK_TYPE
 from fleutan.protocols.spans import joined
 
 TIMES = st.integers(0, 2**32 * 10**9 - 1)
@@ -79,4 +78,3 @@ def test_tshark_reads_what_is_written(ending: str, tmp_path: Path) -> None:
     assert [int(answer["frame.len"][0]) for answer in answers] == (spans.sizes + 7).tolist()
     assert [int(answer["frame.time_epoch"][0].replace(".", "")) for answer in answers] == at_ns.tolist()
     assert all(answer["frame.protocols"][0].startswith("eth") for answer in answers)
-    assert LINK_TYPE
