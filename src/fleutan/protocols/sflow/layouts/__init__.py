@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every structure of sFlow as a table: its number, its name and its fields in wire order.
+
+Flow and counter structures are numbered apart.  Where a structure has several forms under one
+number, they stand in the table one after another, the one that the specification has now first;
+the length of the body tells which one was sent.  Names are the specifications' own.  How bytes are
+read and written by this table stands in ``cursor`` and ``encoder``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fleutan.protocols.sflow.layouts import hosts, interfaces, packets, services, transactions
+from fleutan.protocols.sflow.layouts.xdr import ELEMENTS, U32, Layout, row
+
+FLOWS: tuple[Layout, ...] = packets.LAYOUTS + transactions.LAYOUTS
+COUNTERS: tuple[Layout, ...] = interfaces.LAYOUTS + hosts.LAYOUTS + services.LAYOUTS
+
+# The expanded forms hold ifIndexes and data sources beyond 24 and 30 bits.
+FLOW_SAMPLE = Layout(
+    0,
+    1,
+    "flow_sample",
+    row("sequence_number source_id sampling_rate sample_pool drops input output", U32, "flow_records", ELEMENTS),
+)
+COUNTERS_SAMPLE = Layout(0, 2, "counters_sample", row("sequence_number source_id", U32, "counters", ELEMENTS))
+FLOW_SAMPLE_EXPANDED = Layout(
+    0,
+    3,
+    "flow_sample_expanded",
+    row(
+        "sequence_number ds_class ds_index sampling_rate sample_pool drops",
+        "input_format input_value output_format output_value",
+        U32,
+        *("flow_records", ELEMENTS),
+    ),
+)
+COUNTERS_SAMPLE_EXPANDED = Layout(
+    0, 4, "counters_sample_expanded", row("sequence_number ds_class ds_index", U32, "counters", ELEMENTS)
+)
+DISCARDED_PACKET = Layout(
+    0,
+    5,
+    "discarded_packet",
+    row("sequence_number ds_class ds_index drops input output reason", U32, "flow_records", ELEMENTS),
+)
+SAMPLES = (FLOW_SAMPLE, COUNTERS_SAMPLE, FLOW_SAMPLE_EXPANDED, COUNTERS_SAMPLE_EXPANDED, DISCARDED_PACKET)
+
+
+def _forms(layouts: Iterable[Layout]) -> dict[int, tuple[Layout, ...]]:
+    forms: dict[int, tuple[Layout, ...]] = {}
+    for layout in layouts:
+        forms[layout.tag] = (*forms.get(layout.tag, ()), layout)
+    return forms
+
+
+FLOW_FORMS = _forms(FLOWS)
+COUNTER_FORMS = _forms(COUNTERS)
