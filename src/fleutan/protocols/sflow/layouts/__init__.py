@@ -12,7 +12,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fleutan.protocols.sflow.layouts import hosts, interfaces, packets, services, transactions
-from fleutan.protocols.sflow.layouts.xdr import ELEMENTS, U32, Layout, row
+from fleutan.protocols.sflow.layouts.xdr import (
+    DOUBLE,
+    ELEMENTS,
+    FLOAT,
+    IPV4,
+    IPV6,
+    MAC,
+    U32,
+    U64,
+    Array,
+    Choice,
+    Layout,
+    row,
+    string,
+)
 
 FLOWS: tuple[Layout, ...] = packets.LAYOUTS + transactions.LAYOUTS
 COUNTERS: tuple[Layout, ...] = interfaces.LAYOUTS + hosts.LAYOUTS + services.LAYOUTS
@@ -45,7 +59,43 @@ DISCARDED_PACKET = Layout(
     "discarded_packet",
     row("sequence_number ds_class ds_index drops input output reason", U32, "flow_records", ELEMENTS),
 )
-SAMPLES = (FLOW_SAMPLE, COUNTERS_SAMPLE, FLOW_SAMPLE_EXPANDED, COUNTERS_SAMPLE_EXPANDED, DISCARDED_PACKET)
+# Named figures of applications: sFlow-RT's Custom Metrics.
+METRIC = Choice(
+    (
+        *((0, "string", string(255)), (1, "counter32", U32), (2, "counter64", U64), (3, "gauge32", U32)),
+        *((4, "gauge64", U64), (5, "gaugeFloat", FLOAT), (6, "gaugeDouble", DOUBLE)),
+    )
+)
+ATTRIBUTE = Choice(
+    (
+        *((0, "string", string(255)), (1, "mac", MAC), (2, "ip", IPV4), (3, "ip6", IPV6)),
+        *((4, "int32", U32), (5, "int64", U64), (6, "float", FLOAT), (7, "double", DOUBLE)),
+    )
+)
+RTMETRIC = Layout(
+    4300,
+    1002,
+    "rtmetric",
+    row("datasource", string(64), "metrics", Array(row("name", string(64), "value", METRIC))),
+)
+RTFLOW = Layout(
+    4300,
+    1003,
+    "rtflow",
+    row(
+        *("datasource", string(64), "sampling_rate sample_pool", U32),
+        *("attributes", Array(row("name", string(64), "value", ATTRIBUTE))),
+    ),
+)
+SAMPLES = (
+    FLOW_SAMPLE,
+    COUNTERS_SAMPLE,
+    FLOW_SAMPLE_EXPANDED,
+    COUNTERS_SAMPLE_EXPANDED,
+    DISCARDED_PACKET,
+    RTMETRIC,
+    RTFLOW,
+)
 
 
 def _forms(layouts: Iterable[Layout]) -> dict[int, tuple[Layout, ...]]:

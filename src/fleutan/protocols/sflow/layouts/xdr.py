@@ -6,10 +6,12 @@ What lives here describes; ``cursor`` reads by it and ``encoder`` writes by it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
-class Fixed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Fixed:
     """A value that always takes ``size`` octets; ``code`` is how ``struct`` spells it in network order."""
 
     name: str
@@ -17,7 +19,8 @@ class Fixed(NamedTuple):
     size: int
 
 
-class Octets(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Octets:
     """A length and so many octets, padded to a multiple of four: ``opaque<>`` and ``string<>``.
 
     ``limit`` is what the specification allows, 0 for no limit; readers take longer ones.
@@ -27,21 +30,34 @@ class Octets(NamedTuple):
     text: bool = False
 
 
-class Address(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Address:
     """A type (1 IPv4, 2 IPv6) and 4 or 16 octets; 0 is an unknown address and has no octets."""
 
 
-class Array(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Array:
     """A count and so many items: values of one type, or structures of several fields."""
 
     item: Type | tuple[Field, ...]
 
 
-class Elements(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Elements:
     """A count and so many elements, each a tag, a length and the structure that the tag names."""
 
 
-Type = Fixed | Octets | Address | Array | Elements
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A number and a value of the type that the number names: a discriminated union.
+
+    ``cases`` are number, name and type.
+    """
+
+    cases: tuple[tuple[int, str, Fixed | Octets], ...]
+
+
+Type = Fixed | Octets | Address | Array | Elements | Choice
 
 
 class Field(NamedTuple):
@@ -51,8 +67,12 @@ class Field(NamedTuple):
     type: Type
 
 
-class Layout(NamedTuple):
-    """A structure: its number, its name, and its fields in the order in which they are sent."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """A structure: its number, its name, and its fields in the order in which they are sent.
+
+    Layouts are equal where they are the same row of the table.
+    """
 
     enterprise: int
     format: int

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The elements of a sample: structures by number, each with a length by which unknown ones are kept and passed over."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from fleutan.protocols.sflow.cursor import Broken, Cursor, Problem, Reason, Step, Values, reader
+from fleutan.protocols.sflow.layouts import COUNTER_FORMS, FLOW_FORMS
+from fleutan.protocols.sflow.layouts.xdr import Array, Elements, Field, Fixed, Layout, octets
+
+
+class Element(NamedTuple):
+    """A structure of a sample.
+
+    ``values`` are its fields' in the order of ``layout.fields``, fewer where it was cut.  ``rest``
+    are the octets behind them: all of them where the structure is not known and ``layout`` is
+    None.
+    """
+
+    tag: int
+    layout: Layout | None
+    values: tuple[Any, ...]
+    rest: bytes = b""
+
+    def named(self) -> dict[str, Any]:
+        """The values by name, those that were read."""
+        return dict(zip(self.layout.names, self.values, strict=False)) if self.layout else {}
+
+
+class Forms(NamedTuple):
+    """How elements of one kind are read: by number and length where both say all, else by number."""
+
+    exact: Mapping[tuple[int, int], tuple[Layout, struct.Struct]]
+    others: Mapping[int, tuple[tuple[Layout, Step], ...]]
+
+
+_HEAD = struct.Struct("!II")
+
+
+def read_elements(cursor: Cursor, count: int, forms: Forms, structure: str) -> list[Element]:
+    """The next ``count`` elements of a sample or structure, as far as they are there."""
+    found: list[Element] = []
+    datagram, end, exact = cursor.datagram, cursor.end, forms.exact
+    for _ in range(count):
+        at = cursor.at
+        if end - at < 8:
+            cursor.problems.append(Problem(Reason.MISSING, at, structure))
+            break
+        tag, size = _HEAD.unpack_from(datagram, at)
+        form = exact.get((tag, size))
+        if form and size <= end - at - 8:
+            cursor.at = at + 8 + size
+            found.append(Element(tag, form[0], form[1].unpack_from(datagram, at + 8)))
+        else:
+            found.append(_element(cursor, forms))
+    return found
+
+
+def _element(cursor: Cursor, forms: Forms) -> Element:
+    tag, size = _HEAD.unpack_from(cursor.datagram, cursor.at)
+    at = cursor.at + 8
+    padded = size + 3 & ~3
+    name = f"{tag >> 12}:{tag & 0xFFF}"
+    if size > cursor.end - at:
+        cursor.problems.append(Problem(Reason.OVERRUN, at - 4, name))
+    cursor.at = min(at + padded, cursor.end)
+    known = forms.others.get(tag)
+    if known is None:
+        return Element(tag, None, (), cursor.datagram[at : min(at + size, cursor.end)])
+    attempts = [_read(cursor, at, layout, read) for layout, read in known]
+    # The right form is the one that ends where the structure does; else one that ends before it.
+    element, problems = min(attempts, key=_misfit)
+    cursor.problems.extend(problems)
+    return element
+
+
+def _misfit(attempt: tuple[Element, list[Problem]]) -> tuple[bool, int]:
+    element, problems = attempt
+    return any(problem.reason is not Reason.TRAILING for problem in problems), len(element.rest)
+
+
+def _read(cursor: Cursor, at: int, layout: Layout, read: Step) -> tuple[Element, list[Problem]]:
+    problems: list[Problem] = []
+    inner = Cursor(cursor.datagram, at, cursor.at, problems)
+    values: Values = []
+    try:
+        read(inner, values)
+    except Broken as broken:
+        problems.append(Problem(broken.reason, broken.at, layout.name))
+    else:
+        if inner.at < inner.end:
+            problems.append(Problem(Reason.TRAILING, inner.at, layout.name))
+    return Element(layout.tag, layout, tuple(values), inner.datagram[inner.at : inner.end]), problems
+
+
+def _nested(cursor: Cursor, values: Values) -> None:
+    """Elements in an element, whose own elements stay octets: how deep they go is the sender's choice."""
+    values.append(tuple(read_elements(cursor, cursor.number(), _INNER, "elements")))
+
+
+def _nests(fields: tuple[Field, ...]) -> bool:
+    return any(
+        isinstance(field.type, Elements)
+        or (isinstance(field.type, Array) and isinstance(field.type.item, tuple) and _nests(field.type.item))
+        for field in fields
+    )
+
+
+def _forms(layouts: Mapping[int, tuple[Layout, ...]]) -> Forms:
+    exact = {}
+    for forms in layouts.values():
+        for layout in forms:
+            size = octets(layout.fields)
+            if size is not None:
+                codes = "".join(field.type.code for field in layout.fields if isinstance(field.type, Fixed))
+                exact[layout.tag, size] = layout, struct.Struct("!" + codes)
+    others = {
+        tag: tuple((layout, reader(layout.fields, _nested)) for layout in forms) for tag, forms in layouts.items()
+    }
+    return Forms(exact, others)
+
+
+FLOWS = _forms(FLOW_FORMS)
+COUNTERS = _forms(COUNTER_FORMS)
+_INNER = Forms(FLOWS.exact, {tag: forms for tag, forms in FLOWS.others.items() if not _nests(forms[0][0].fields)})
