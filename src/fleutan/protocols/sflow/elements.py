@@ -62,15 +62,14 @@ def read_elements(cursor: Cursor, count: int, forms: Forms, structure: str) -> l
 def _element(cursor: Cursor, forms: Forms) -> Element:
     tag, size = _HEAD.unpack_from(cursor.datagram, cursor.at)
     at = cursor.at + 8
-    padded = size + 3 & ~3
-    name = f"{tag >> 12}:{tag & 0xFFF}"
     if size > cursor.end - at:
-        cursor.problems.append(Problem(Reason.OVERRUN, at - 4, name))
-    cursor.at = min(at + padded, cursor.end)
+        cursor.problems.append(Problem(Reason.OVERRUN, at - 4, f"{tag >> 12}:{tag & 0xFFF}"))
+    end = min(at + size, cursor.end)
+    cursor.at = min(end + (-size & 3), cursor.end)
     known = forms.others.get(tag)
     if known is None:
-        return Element(tag, None, (), cursor.datagram[at : min(at + size, cursor.end)])
-    attempts = [_read(cursor, at, layout, read) for layout, read in known]
+        return Element(tag, None, (), cursor.datagram[at:end])
+    attempts = [_read(Cursor(cursor.datagram, at, end, []), layout, read) for layout, read in known]
     # The right form is the one that ends where the structure does; else one that ends before it.
     element, problems = min(attempts, key=_misfit)
     cursor.problems.extend(problems)
@@ -82,18 +81,17 @@ def _misfit(attempt: tuple[Element, list[Problem]]) -> tuple[bool, int]:
     return any(problem.reason is not Reason.TRAILING for problem in problems), len(element.rest)
 
 
-def _read(cursor: Cursor, at: int, layout: Layout, read: Step) -> tuple[Element, list[Problem]]:
-    problems: list[Problem] = []
-    inner = Cursor(cursor.datagram, at, cursor.at, problems)
+def _read(cursor: Cursor, layout: Layout, read: Step) -> tuple[Element, list[Problem]]:
     values: Values = []
     try:
-        read(inner, values)
+        read(cursor, values)
     except Broken as broken:
-        problems.append(Problem(broken.reason, broken.at, layout.name))
+        cursor.problems.append(Problem(broken.reason, broken.at, layout.name))
     else:
-        if inner.at < inner.end:
-            problems.append(Problem(Reason.TRAILING, inner.at, layout.name))
-    return Element(layout.tag, layout, tuple(values), inner.datagram[inner.at : inner.end]), problems
+        if cursor.at < cursor.end:
+            cursor.problems.append(Problem(Reason.TRAILING, cursor.at, layout.name))
+    rest = cursor.datagram[cursor.at : cursor.end]
+    return Element(layout.tag, layout, tuple(values), rest), cursor.problems
 
 
 def _nested(cursor: Cursor, values: Values) -> None:

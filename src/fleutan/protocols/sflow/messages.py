@@ -77,10 +77,9 @@ def _read_samples(cursor: Cursor, count: int, samples: list[Sample]) -> None:
         if end - at < 8:
             raise Broken(Reason.MISSING, at)
         tag, size = _SAMPLE.unpack_from(cursor.datagram, at)
-        stop = at + 8 + (size + 3 & ~3)
-        if stop > end:
+        if size > end - at - 8:
             cursor.problems.append(Problem(Reason.OVERRUN, at + 4, f"{tag >> 12}:{tag & 0xFFF}"))
-            stop = end
+        stop = min(at + 8 + (size + 3 & ~3), end)
         cursor.at, cursor.end = at + 8, stop
         samples.append(read_sample(cursor, tag))
         cursor.at, cursor.end = stop, end
