@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Samples as pieces of output: what they say before their elements, and the elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from fleutan.exports.sflowtool.lists import element_pieces
+from fleutan.exports.sflowtool.reasons import reason, reason_as_sflowtool
+from fleutan.exports.sflowtool.shapes import LINE, NUMBER, STRING, Kind, Piece, Shape, as_sent, readable, shape
+from fleutan.exports.sflowtool.structures import Place, kind_of
+from fleutan.protocols.sflow import earlier, layouts
+from fleutan.protocols.sflow.layouts import ATTRIBUTE, METRIC
+from fleutan.protocols.sflow.layouts.xdr import Layout
+from fleutan.protocols.sflow.messages import Message
+from fleutan.protocols.sflow.samples import Sample
+
+
+class Part(NamedTuple):
+    """An element's pieces; ``tag`` is its number."""
+
+    tag: int
+    pieces: list[Piece]
+
+
+class SampleParts(NamedTuple):
+    """A sample: what it says before its elements, the elements, and whether it was read to its end."""
+
+    sample: Sample
+    head: list[Piece]
+    elements: list[Part]
+    whole: bool
+
+    @property
+    def has_elements(self) -> bool:
+        """Whether it is of a kind that has elements, if only none."""
+        return self.sample.layout in _HEADS
+
+    @property
+    def interfaces(self) -> tuple[int, int]:
+        """The numbers of the input and the output interface, 0 where they are not said."""
+        named = self.sample.named()
+        if "input_value" in named:
+            return named["input_value"], named.get("output_value", 0)
+        # Two bits of the compact form say what the others are.
+        bits = 0x3FFFFFFF if self.sample.layout is layouts.FLOW_SAMPLE else 0xFFFFFFFF
+        return named.get("input", 0) & bits, named.get("output", 0) & bits
+
+
+def _port(value: tuple[int, int]) -> str | int:
+    way, number = value
+    return number if not way else ("", "dropCode ", "multiple ", "format==3 ")[way & 3] + str(number)
+
+
+def _pair(source: tuple[int, int]) -> str:
+    return f"{source[0]}:{source[1]}"
+
+
+def _earlier_port(value: int) -> str | int:
+    if value < 1 << 31:
+        return value
+    return f"multiple {value & 0x7FFFFFFF}" if value & 0x7FFFFFFF else "multiple >1"
+
+
+#: A number, or what became of the packet instead.
+PORT = Kind(convert=_port, port=True)
+_EARLIER_PORT = Kind(convert=_earlier_port, port=True)
+_SOURCE = Kind(convert=_pair)
+_REASONS = (Kind(convert=reason), Kind(convert=reason_as_sflowtool))
+
+
+class _Head(NamedTuple):
+    """How a sample's own fields are printed.
+
+    ``values`` makes the printed values of the fields; ``ends`` says how many fields must be there
+    for each of them.
+    """
+
+    kind: str
+    entries: tuple[tuple[str, Kind], ...]
+    values: Callable[[Sequence[Any]], Sequence[Any]]
+    ends: tuple[int, ...]
+
+
+def _compact(source: int) -> tuple[int, int]:
+    return source >> 24, source & 0xFFFFFF
+
+
+def _interface(port: int) -> tuple[int, int]:
+    return port >> 30, port & 0x3FFFFFFF
+
+
+_START = (("sampleSequenceNo", NUMBER), ("sourceId", _SOURCE))
+_RATES = (("meanSkipCount", NUMBER), ("samplePool", NUMBER), ("dropEvents", NUMBER))
+_FLOW = (*_START, *_RATES, ("inputPort", PORT), ("outputPort", PORT))
+_HEADS: dict[Layout, _Head] = {
+    layouts.FLOW_SAMPLE: _Head(
+        "FLOWSAMPLE",
+        _FLOW,
+        lambda v: (v[0], _compact(v[1]), v[2], v[3], v[4], _interface(v[5]), _interface(v[6])),
+        (1, 2, 3, 4, 5, 6, 7),
+    ),
+    layouts.FLOW_SAMPLE_EXPANDED: _Head(
+        "FLOWSAMPLE",
+        _FLOW,
+        lambda v: (v[0], (v[1], v[2]), v[3], v[4], v[5], (v[6], v[7]), (v[8], v[9])),
+        (1, 3, 4, 5, 6, 8, 10),
+    ),
+    layouts.COUNTERS_SAMPLE: _Head("COUNTERSSAMPLE", _START, lambda v: (v[0], _compact(v[1])), (1, 2)),
+    layouts.COUNTERS_SAMPLE_EXPANDED: _Head("COUNTERSSAMPLE", _START, lambda v: (v[0], (v[1], v[2])), (1, 3)),
+    layouts.DISCARDED_PACKET: _Head(
+        "DISCARD",
+        (
+            *(*_START, ("dropEvents", NUMBER), ("inputPort", NUMBER), ("outputPort", NUMBER)),
+            *(("discardCode", NUMBER), ("discardReason", _REASONS[0])),
+        ),
+        lambda v: (v[0], (v[1], v[2]), v[3], v[4], v[5], v[6], v[6]),
+        (1, 3, 4, 5, 6, 7, 7),
+    ),
+    earlier.FLOW_SAMPLE: _Head(
+        "FLOWSAMPLE",
+        (*_START, *_RATES, ("inputPort", NUMBER), ("outputPort", _EARLIER_PORT)),
+        lambda v: (v[0], _compact(v[1]), *v[2:7]),
+        (1, 2, 3, 4, 5, 6, 7),
+    ),
+    earlier.COUNTERS_SAMPLE: _Head(
+        "COUNTERSSAMPLE",
+        (*_START, ("statsSamplingInterval", NUMBER), ("counterBlockVersion", NUMBER)),
+        lambda v: (v[0], _compact(v[1]), v[2], v[3]),
+        (1, 2, 3, 4),
+    ),
+}
+
+
+def message_parts(message: Message, faithful: bool, nested: bool = False) -> Iterator[SampleParts]:
+    """The samples of a message; sflowtool stops behind the first that is not whole."""
+    place = Place("", faithful=faithful, nested=nested)
+    for sample in message.samples:
+        parts = sample_parts(sample, place, message.version or 5)
+        yield parts
+        if faithful and not parts.whole:
+            return
+
+
+def data_source(sample: Sample) -> str:
+    """Class and index of what was sampled; ``0:0`` where the sample does not say."""
+    head = _HEADS.get(sample.layout) if sample.layout else None
+    if head is None or len(sample.values) < head.ends[1]:
+        return "0:0"
+    return _pair(head.values((*sample.values, *[0] * 10))[1])
+
+
+def sample_parts(sample: Sample, place: Place, version: int) -> SampleParts:
+    """A sample's pieces; ``place`` says how, its block and prefix are found here."""
+    layout = sample.layout
+    head = _HEADS.get(layout) if layout else None
+    if head is None or layout is None:
+        return SampleParts(sample, _figures(sample, place), [], sample.layout is None or not sample.rest)
+    block = "" if version < 5 else "counters" if head.kind == "COUNTERSSAMPLE" else "flow"
+    inner = place._replace(block=block, prefix="discarded_" if head.kind == "DISCARD" else "")
+    elements = [Part(element.tag, element_pieces(element, inner)) for element in sample.elements]
+    return SampleParts(sample, [_head_piece(sample, layout, place.faithful)], elements, _is_whole(sample))
+
+
+def _is_whole(sample: Sample) -> bool:
+    return (
+        not sample.rest
+        and len(sample.elements) == sample.element_count
+        and all(
+            element.layout is None or (not element.rest and len(element.values) == len(element.layout.fields))
+            for element in sample.elements
+        )
+    )
+
+
+def _tag(sample: Sample) -> str:
+    return f"{sample.tag >> 12}:{sample.tag & 0xFFF}"
+
+
+def _head_piece(sample: Sample, layout: Layout, faithful: bool) -> Piece:
+    head = _HEADS[layout]
+    outline = _outline(layout, faithful)
+    missing = head.ends[-1] - len(sample.values)
+    if missing <= 0:
+        return outline, head.values(sample.values)
+    count = sum(end <= len(sample.values) for end in head.ends)
+    return outline.first(count), head.values((*sample.values, *[0] * missing))[:count]
+
+
+@lru_cache(32)
+def _outline(layout: Layout, faithful: bool) -> Shape:
+    head = _HEADS[layout]
+    entries = [(name, _REASONS[faithful] if name == "discardReason" else kind) for name, kind in head.entries]
+    return shape(("sampleType_tag", f"{layout.enterprise}:{layout.format}"), ("sampleType", head.kind), *entries)
+
+
+def _figures(sample: Sample, place: Place) -> list[Piece]:
+    """Named figures, whose names the sender chose; of another sample its number."""
+    if sample.layout not in (layouts.RTMETRIC, layouts.RTFLOW):
+        note = f"skipping unknown sample: {_tag(sample)} len={len(sample.rest)}"
+        return [(shape(("sampleType_tag", _tag(sample))), ()), (LINE, (note,))]
+    kind = sample.layout.name
+    entries: list[tuple[str, Kind | str]] = [("sampleType_tag", _tag(sample)), ("sampleType", kind.upper())]
+    values: list[Any] = []
+    choice = METRIC if sample.layout is layouts.RTMETRIC else ATTRIBUTE
+    named = sample.named()
+    if named.get("datasource"):
+        entries.append((f"{kind}_datasource_name", STRING))
+        values.append(named["datasource"])
+    for name in ("sampling_rate", "sample_pool"):
+        if name in named:
+            entries.append((f"{kind}_{name}", NUMBER))
+            values.append(named[name])
+    word = as_sent if place.faithful else readable
+    for name, (number, value) in named.get("metrics", named.get("attributes", ())):
+        case, item = choice.cases[number][1:]
+        entries.append((f"{kind}_{case}_{word(name)}", kind_of("", item, place.faithful)))
+        values.append(value)
+    return [(shape(*entries), values)]

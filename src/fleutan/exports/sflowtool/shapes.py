@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pieces of output: names in order, and how each value is written in each format.
+
+A piece's shape is made once, its template once a format; writing a piece is one ``%``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """A kind of value: what makes a word or a number of it, and how that is written.
+
+    ``number`` ones stand without quotes in JSON, ``port`` ones where they are numbers.  ``wire``
+    ones were chosen by the sender.
+    """
+
+    spec: str = "%s"
+    convert: Convert | None = None
+    number: bool = False
+    wire: bool = False
+    port: bool = False
+
+
+def as_sent(octets: bytes) -> str:
+    """A string as a C program prints it: to its first NUL, an octet a character (for ISO 8859-1)."""
+    return octets.partition(b"\0")[0].decode("latin-1")
+
+
+def readable(octets: bytes) -> str:
+    """A string as a line can hold it: UTF-8, what is none replaced, control characters as ``\\x0a``."""
+    text = octets.decode(errors="replace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def address(octets: bytes) -> str:
+    """An address as sflowtool prints it: IPv6 in eight groups, an unknown one as ``-``."""
+    if len(octets) == 4:
+        return f"{octets[0]}.{octets[1]}.{octets[2]}.{octets[3]}"
+    return octets.hex(":", 2) if octets else "-"
+
+
+def _uuid(octets: bytes) -> str:
+    text = octets.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def _hundredths(value: int) -> str:
+    return "unknown" if value == -1 else f"{value / 100:.2f}"
+
+
+NUMBER = Kind("%d", number=True)
+HEX = Kind("%016x")
+LABEL = Kind("0x%1x")
+FLOAT = Kind("%.3f", number=True)
+DOUBLE = Kind("%.3f", number=True)
+HUNDREDTHS = Kind(convert=_hundredths, number=True)
+WORD = Kind()
+MAC = Kind(convert=bytes.hex)
+ADDRESS = Kind(convert=address)
+UUID = Kind(convert=_uuid)
+OCTETS = Kind(convert=lambda octets: octets.hex("-").upper())
+STRING = Kind(wire=True)
+#: A line that only text has; it names no field.
+NOTE = Kind()
+#: A list or object that only JSON has.
+NESTED = Kind()
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """Names in order, each with its kind, or with a word that never changes.
+
+    ``templates`` is what formats have made of it.
+    """
+
+    entries: tuple[tuple[str, Kind | str], ...]
+    templates: dict[object, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[tuple[str, Kind]]:
+        """The names whose values change, with their kinds."""
+        return [(name, kind) for name, kind in self.entries if isinstance(kind, Kind)]
+
+    def first(self, count: int) -> Shape:
+        """The shape of only so many values, of what was cut."""
+        entries: list[tuple[str, Kind | str]] = []
+        for name, kind in self.entries:
+            if isinstance(kind, Kind):
+                if not count:
+                    break
+                count -= 1
+            entries.append((name, kind))
+        return Shape(tuple(entries))
+
+    def without(self, gone: Iterable[int]) -> Shape:
+        """The shape without the values of these numbers."""
+        names = [name for number, (name, _) in enumerate(self.names) if number in set(gone)]
+        return Shape(tuple(entry for entry in self.entries if entry[0] not in names))
+
+
+Piece = tuple[Shape, Sequence[Any]]
+
+
+def shape(*entries: tuple[str, Kind | str], prefix: str = "") -> Shape:
+    """A shape of names and kinds, each name behind ``prefix``."""
+    return Shape(tuple((prefix + name, kind) for name, kind in entries))
+
+
+#: The shape of a line that only text has.
+LINE = shape(("", NOTE))
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """A format.
+
+    ``entry`` says how a name and a value's place stand together, ``specs`` how a kind of value is
+    written and what makes of it what is written; ``separator`` stands between entries.
+    """
+
+    entry: Callable[[str, str], str]
+    specs: Callable[[Kind], tuple[str, Convert | None]]
+    separator: str = ""
+
+    def write(self, piece: Piece) -> str:
+        """The piece as text."""
+        outline, values = piece
+        found = outline.templates.get(self)
+        if found is None:
+            found = outline.templates[self] = self._template(outline)
+        template, converts = found
+        if converts:
+            values = list(values)
+            for number, convert in converts:
+                values[number] = convert(values[number])
+        return template % tuple(values)
+
+    def _template(self, outline: Shape) -> tuple[str, tuple[tuple[int, Convert], ...]]:
+        parts: list[str] = []
+        converts: list[tuple[int, Convert]] = []
+        number = 0
+        for name, kind in outline.entries:
+            if isinstance(kind, str):
+                value = self.specs(WORD)[0].replace("%s", kind.replace("%", "%%"))
+            else:
+                value, convert = self.specs(kind)
+                if convert:
+                    converts.append((number, convert))
+                number += 1
+            parts.append(self.entry(name.replace("%", "%%"), value))
+        return self.separator.join(parts), tuple(converts)
