@@ -27,27 +27,19 @@ class Chains(NamedTuple):
     """The entries of ``n`` lists: first those that are first in their lists, then the second ones, and so on.
 
     ``owner`` (which list), ``number`` (which in its list), ``at`` (the body's first word),
-    ``size`` (as it was sent, in octets) and ``ends`` (the octet behind the body and its padding, at
-    most that behind its list) have a row an entry.  ``found`` ``(n,)`` says how many entries each list has,
-    ``reached`` ``(n,)`` the octet behind the last of them.
+    ``ends`` (the octet behind the body and its padding, at most that behind its list) and
+    ``overrun`` (whether it claims to be longer than its list) have a row an entry.  ``found``
+    ``(n,)`` says how many entries each list has, ``reached`` ``(n,)`` the octet behind the last of
+    them.
     """
 
     owner: Ints
     number: Ints
     at: Ints
-    size: Ints
     ends: Ints
+    overrun: Mask
     found: Ints
     reached: Ints
-
-    def take(self, some: Mask | Ints) -> Chains:
-        """These entries; ``found`` and ``reached`` go on to tell of all."""
-        return Chains(*(column[some] for column in self[:5]), self.found, self.reached)
-
-    @property
-    def overrun(self) -> Mask:
-        """Which entries are longer than what their list has left for them."""
-        return self.size > self.ends - 4 * self.at
 
     def in_order(self) -> Chains:
         """The entries list by list."""
@@ -55,6 +47,18 @@ class Chains(NamedTuple):
         rows = np.empty(len(self.owner), np.int64)
         rows[firsts[self.owner] + self.number] = np.arange(len(rows))
         return self.take(rows)
+
+    def take(self, some: Mask | Ints) -> Chains:
+        """These entries; ``found`` and ``reached`` go on to tell of all."""
+        return Chains(
+            self.owner[some],
+            self.number[some],
+            self.at[some],
+            self.ends[some],
+            self.overrun[some],
+            self.found,
+            self.reached,
+        )
 
 
 class _Front(NamedTuple):
@@ -66,7 +70,17 @@ class _Front(NamedTuple):
     counts: Ints
 
     def take(self, some: Mask | Ints) -> _Front:
-        return _Front(*(column[some] for column in self))
+        return _Front(self.rows[some], self.at[some], self.ends[some], self.counts[some])
+
+
+class _Entries(NamedTuple):
+    """What a step finds; columns as in ``Chains``."""
+
+    owner: Ints
+    number: Ints
+    at: Ints
+    ends: Ints
+    overrun: Mask
 
 
 def follow(words: Words, starts: Ints, ends: Ints, counts: Ints, unit: int = 1) -> Chains:
@@ -77,10 +91,10 @@ def follow(words: Words, starts: Ints, ends: Ints, counts: Ints, unit: int = 1) 
     ``unit`` octets; bodies are padded to words, but for the last where the padding is missing.
     """
     found, reached = np.zeros(len(starts), np.int64), np.minimum(4 * starts, ends)
-    parts: list[tuple[Ints, ...]] = []
+    parts: list[_Entries] = []
     front, step = _Front(np.arange(len(starts)), starts, ends, counts), 0
     while True:
-        goes = (front.counts > step) & (front.at <= (front.ends - HEAD_OCTETS >> 2))
+        goes = (front.counts > step) & (4 * front.at <= front.ends - HEAD_OCTETS)
         if not goes.all():
             _leave(front.take(~goes) if goes.any() else front, step, found, reached)
             front = front.take(goes)
@@ -89,22 +103,28 @@ def follow(words: Words, starts: Ints, ends: Ints, counts: Ints, unit: int = 1) 
         if step >= STEPS and len(front.rows) <= FEW:
             parts.append(_leap(words, front, step, unit, found, reached))
             break
-        number = np.full(len(front.rows), step)
-        body, size, behind = _bodies(words, front.at, unit)
-        parts.append((front.rows, number, body, size, np.minimum(4 * behind, front.ends)))
+        entries, behind = _entries(words, front, np.full(len(front.rows), step), unit)
+        parts.append(entries)
         front, step = front._replace(at=behind), step + 1
-    none = np.zeros(0, np.int64)
-    columns = parts[0] if len(parts) == 1 else map(np.concatenate, zip((none,) * 5, *parts, strict=True))
-    return Chains(*columns, found, reached)
+    return Chains(*_joined(parts), found, reached)
 
 
-def _bodies(words: Words, at: Ints, unit: int) -> tuple[Ints, Ints, Ints]:
-    """Of the entries that begin at these words: the body's first word, its size in octets, the word behind it."""
-    size = words.at(at + 1)
+def _entries(words: Words, front: _Front, number: Ints, unit: int) -> tuple[_Entries, Ints]:
+    """The entries that these lists have where they are, and the words behind them."""
+    size = words.at(front.at + 1)
     if unit != 1:
         size *= unit
-    body = at + HEAD
-    return body, size, body + (size + 3 >> 2)
+    body = front.at + HEAD
+    behind = body + (size + 3 >> 2)
+    ends = np.minimum(4 * behind, front.ends)
+    return _Entries(front.rows, number, body, ends, size > ends - 4 * body), behind
+
+
+def _joined(parts: list[_Entries]) -> _Entries:
+    if not parts:
+        none = np.zeros(0, np.int64)
+        return _Entries(none, none, none, none, none > 0)
+    return parts[0] if len(parts) == 1 else _Entries(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _leave(front: _Front, steps: int | Ints, found: Ints, reached: Ints) -> None:
@@ -113,7 +133,7 @@ def _leave(front: _Front, steps: int | Ints, found: Ints, reached: Ints) -> None
     reached[front.rows] = np.minimum(4 * front.at, front.ends)
 
 
-def _leap(words: Words, front: _Front, step: int, unit: int, found: Ints, reached: Ints) -> tuple[Ints, ...]:
+def _leap(words: Words, front: _Front, step: int, unit: int, found: Ints, reached: Ints) -> _Entries:
     """All further entries of these lists.
 
     Each word is looked at as if an entry began there, so that it points to the next one; pointers
@@ -125,15 +145,15 @@ def _leap(words: Words, front: _Front, step: int, unit: int, found: Ints, reache
     owner = np.repeat(np.arange(len(heads)), heads)
     number = np.arange(total)
     at = number + (front.at - firsts)[owner]
-    ahead = number + _bodies(words, at, unit)[2] - at
+    ahead = number + HEAD + (words.at(at + 1) * unit + 3 >> 2)
     entries = np.flatnonzero(_reachable(np.where(ahead < (firsts + heads)[owner], ahead, total), firsts))
     mine = owner[entries]
     rank = np.arange(len(entries)) - np.searchsorted(entries, firsts)[mine]
     kept = rank < front.counts[mine] - step
-    entry, rank = front.take(mine[kept]), step + rank[kept]
-    body, size, behind = _bodies(words, at[entries[kept]], unit)
-    _leave(entry._replace(at=behind), rank + 1, found, reached)  # of a list named twice the last counts
-    return entry.rows, rank, body, size, np.minimum(4 * behind, entry.ends)
+    at, front, rank = at[entries[kept]], front.take(mine[kept]), step + rank[kept]
+    found_here, behind = _entries(words, front._replace(at=at), rank, unit)
+    _leave(front._replace(at=behind), rank + 1, found, reached)  # of a list named twice the last counts
+    return found_here
 
 
 def _reachable(ahead: Ints, firsts: Ints) -> Mask:

@@ -13,39 +13,45 @@ from fleutan.protocols.spans import Ints
 from fleutan.records import Values
 
 
-def _u8(block: Ints, word: int, octet: int) -> Values:
-    return block[word] >> (24 - 8 * octet) & 0xFF
+def _u8(block: Ints, word: int, octet: int) -> Ints:
+    found: Ints = block[word] >> (24 - 8 * octet) & 0xFF
+    return found
 
 
-def _u32(block: Ints, word: int, _octet: int) -> Values:
-    return block[word]
+def _u32(block: Ints, word: int, _octet: int) -> Ints:
+    found: Ints = block[word]
+    return found
 
 
-def _i32(block: Ints, word: int, _octet: int) -> Values:
-    return block[word].astype(np.int32).astype(np.int64)
+def _i32(block: Ints, word: int, _octet: int) -> Ints:
+    found: Ints = block[word].astype(np.int32).astype(np.int64)
+    return found
 
 
-def _u64(block: Ints, word: int, _octet: int) -> Values:
-    return block[word] << 32 | block[word + 1]
+def _u64(block: Ints, word: int, _octet: int) -> Ints:
+    found: Ints = block[word] << 32 | block[word + 1]
+    return found
 
 
 def _float(block: Ints, word: int, _octet: int) -> Values:
-    return block[word].astype(np.uint32).view(np.float32).astype(np.float64)
+    found: Values = block[word].astype(np.uint32).view(np.float32).astype(np.float64)
+    return found
 
 
 def _double(block: Ints, word: int, octet: int) -> Values:
     return _u64(block, word, octet).view(np.float64)
 
 
-def _mac(block: Ints, word: int, _octet: int) -> Values:
-    return block[word] << 16 | block[word + 1] >> 16
+def _mac(block: Ints, word: int, _octet: int) -> Ints:
+    found: Ints = block[word] << 16 | block[word + 1] >> 16
+    return found
 
 
-def _ipv4(block: Ints, word: int, _octet: int) -> Values:
+def _ipv4(block: Ints, word: int, _octet: int) -> Ints:
     return mapped(block[word])
 
 
-def _sixteen(block: Ints, word: int, _octet: int) -> Values:
+def _sixteen(block: Ints, word: int, _octet: int) -> Ints:
     return halves(block[word : word + 4])
 
 

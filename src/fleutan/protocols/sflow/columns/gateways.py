@@ -21,7 +21,7 @@ def path_ends(words: Words, paths: Spans) -> Structures:
     goes no further than this system.  sFlow Version 5, section 5 (``extended_gateway``).
     """
     segments = follow(words, paths.starts >> 2, paths.starts + paths.sizes, paths.sizes, unit=4).in_order()
-    segments = segments.take(segments.size > 0)
+    segments = segments.take(segments.ends > 4 * segments.at)
     begins = np.flatnonzero(np.diff(segments.owner, prepend=-1))
     ends = np.append(begins[1:], len(segments.owner))[: len(begins)] - 1
     owner = segments.owner[begins]
@@ -29,5 +29,5 @@ def path_ends(words: Words, paths: Spans) -> Structures:
     known[owner] = True
     peer, destination = np.zeros((2, paths.rows), np.int64)
     peer[owner] = words.at(segments.at[begins])
-    destination[owner] = words.at(segments.at[ends] + (segments.size[ends] >> 2) - 1)
+    destination[owner] = words.at((segments.ends[ends] >> 2) - 1)
     return Structures({"dst_as": destination, "dst_peer_as": peer}, {"dst_as": known, "dst_peer_as": known}, {})

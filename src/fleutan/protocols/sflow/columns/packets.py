@@ -83,11 +83,11 @@ def _packets(walk: Walk, layouts: tuple[Layout, ...], wanted: Collection[int] | 
         if wanted is None or tag in wanted:
             # Of structures with several forms only the first is looked for: the others are a decoder's own.
             layout = FLOW_FORMS[tag][0]
-            some = samples.structures.take(rows)
-            some = some.take(firsts(some.owner))
-            found = read(walk.words, some.at, some.ends, layout, problems)
-            _join(records, strings, some.owner, layout.name, found)
-            skipped += names_of(samples.tags[rows[len(some.owner) :]])
+            some = rows[firsts(samples.structures.owner[rows])]
+            skipped += names_of(np.full(len(rows) - len(some), tag))
+            at, ends = samples.structures.at[some], samples.structures.ends[some]
+            found = read(walk.words, at, ends, layout, problems)
+            _join(records, strings, samples.structures.owner[some], layout.name, found)
     if PATH in strings:
         _join(records, strings, strings[PATH].rows, GATEWAY, path_ends(walk.words, strings[PATH].spans))
     return Packets(records, strings, skipped, problems)
@@ -97,21 +97,17 @@ def _join(records: Records, strings: dict[str, Strings], rows: Ints, name: str, 
     """Puts the fields of structures beside the samples that they belong to."""
     everywhere = len(rows) == records.rows
     for field, values in found.values.items():
+        records.values[f"{name}.{field}"] = values if everywhere else _spread(records.rows, rows, values)
         known = found.known.get(field)
         if not everywhere:
-            values, known = _spread(records.rows, rows, values), _spread(records.rows, rows, _all_of(known, len(rows)))
-        records.values[f"{name}.{field}"] = values
-        if known is not None:
+            records.known[f"{name}.{field}"] = _spread(records.rows, rows, np.True_ if known is None else known)
+        elif known is not None:
             records.known[f"{name}.{field}"] = known
     for field, some in found.strings.items():
         strings[f"{name}.{field}"] = Strings(rows[some.rows], some.spans)
 
 
-def _all_of(known: Known | None, rows: int) -> Known:
-    return np.ones(rows, np.bool_) if known is None else known
-
-
-def _spread(size: int, rows: Ints, values: Values) -> Values:
+def _spread(size: int, rows: Ints, values: Values | np.bool_) -> Values:
     whole = np.zeros((size, *values.shape[1:]), values.dtype)
     whole[rows] = values
     return whole

@@ -60,7 +60,7 @@ def samples_of(walk: Walk, layouts: tuple[Layout, ...], problems: Problems) -> S
 
 
 def _fields(walk: Walk, layout: Layout, problems: Problems) -> dict[str, Values]:
-    """The fields of the samples of a format, with their rows in ``walk`` and the words at which their elements begin."""
+    """The fields of the samples of a format, with their rows in ``walk`` and where their elements begin."""
     sample = np.flatnonzero(walk.tags == layout.tag)
     at = walk.samples.at[sample]
     width = len(layout.fields)  # a word each, and one for the count of elements

@@ -155,11 +155,11 @@ def _read_address(cursors: _Cursors, field: Field, kind: Ints) -> None:
 
 
 def _read_array(cursors: _Cursors, field: Field, count: Ints) -> None:
-    assert isinstance(field.type, Array)
-    item = field.type.item if isinstance(field.type.item, tuple) else (Field("", field.type.item),)
-    size = octets(item)
+    item = field.type.item if isinstance(field.type, Array) else ()
+    fields = item if isinstance(item, tuple) else (Field("", item),)
+    size = octets(fields)
     if size is None:
-        _read_lists(cursors, field, item[-1].type, count)
+        _read_lists(cursors, field, fields[-1].type, count)
     else:
         present = np.minimum(count, np.maximum(cursors.room, 0) // size)
         cursors.keep_strings(field.name, present * size)

@@ -23,7 +23,7 @@ from fleutan.protocols.sflow.cursor import Reason
 from fleutan.protocols.spans import Ints, Mask, Spans
 from fleutan.records import Records
 
-VERSION, EARLIER = 5, (2, 4)
+VERSION = 5
 #: Words before ``sub_agent_id`` by the type of the agent's address: unknown, IPv4, IPv6.
 BEFORE_SUB_AGENT = np.array([2, 3, 6])
 _AFTER_ADDRESS = ("sub_agent_id", "sequence_number", "uptime", "sample_count")
@@ -62,7 +62,7 @@ def walk(spans: Spans) -> Walk:
     add(problems, Reason.MISSING, _STRUCTURE, missing)
     add(problems, Reason.TRAILING, _STRUCTURE, ~missing & (samples.reached < ends))
     add_by_name(problems, Reason.OVERRUN, tags[samples.overrun])
-    earlier = datagrams.known["version"] & np.isin(datagrams.values["version"], EARLIER)
+    earlier = datagrams.known["version"] & _earlier(datagrams.values["version"])
     return Walk(words, datagrams, earlier, samples._replace(owner=rows[samples.owner]), tags, problems)
 
 
@@ -75,14 +75,19 @@ def _readable(words: Words, problems: Problems) -> tuple[Mask, Ints]:
     typed = ours & (room >= 8)
     addressed = typed & (kind < len(BEFORE_SUB_AGENT))
     whole = addressed & (room >= 4 * (before + len(_AFTER_ADDRESS)))
-    add(problems, Reason.VERSION, _STRUCTURE, (room >= 4) & (version != VERSION) & ~np.isin(version, EARLIER))
+    add(problems, Reason.VERSION, _STRUCTURE, (room >= 4) & (version != VERSION) & ~_earlier(version))
     add(problems, Reason.ADDRESS, _STRUCTURE, typed & ~addressed)
     add(problems, Reason.CUT, _STRUCTURE, (room < 4) | (ours & ~typed) | (addressed & ~whole))
     return whole, words.starts + before
 
 
+def _earlier(version: Ints) -> Mask:
+    return np.equal(version, 2) | np.equal(version, 4)
+
+
 def _heads(words: Words, readable: Mask, after: Ints) -> Records:
-    version, kind, *address = words.blocks(words.starts, 6)
+    block = words.blocks(words.starts, 6)
+    version, kind, address = block[0], block[1], block[2:]
     agent = np.where((kind == 1)[:, None], mapped(address[0]), halves(address))
     values = {"version": version, "agent": agent}
     values |= zip(_AFTER_ADDRESS, words.blocks(after, len(_AFTER_ADDRESS)), strict=True)
