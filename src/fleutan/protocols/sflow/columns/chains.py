@@ -27,8 +27,8 @@ class Chains(NamedTuple):
     """The entries of ``n`` lists: first those that are first in their lists, then the second ones, and so on.
 
     ``owner`` (which list), ``number`` (which in its list), ``at`` (the body's first word),
-    ``ends`` (the octet behind the body and its padding, at most that behind its list) and
-    ``overrun`` (whether it claims to be longer than its list) have a row an entry.  ``found``
+    ``ends`` (the octet behind the body, at most that behind its list) and ``overrun`` (whether it
+    claims to be longer than its list) have a row an entry.  ``found``
     ``(n,)`` says how many entries each list has, ``reached`` ``(n,)`` the octet behind the last of
     them.
     """
@@ -116,8 +116,9 @@ def _entries(words: Words, front: _Front, number: Ints, unit: int) -> tuple[_Ent
         size *= unit
     body = front.at + HEAD
     behind = body + (size + 3 >> 2)
-    ends = np.minimum(4 * behind, front.ends)
-    return _Entries(front.rows, number, body, ends, size > ends - 4 * body), behind
+    promised = 4 * body + size
+    ends = np.minimum(promised, front.ends)
+    return _Entries(front.rows, number, body, ends, promised > ends), behind
 
 
 def _joined(parts: list[_Entries]) -> _Entries:

@@ -29,13 +29,19 @@ INTERNAL = 0x3FFF_FFFF
 #: The structure and field that hold the packet's first octets, and what they begin with.
 HEADER, HEADER_PROTOCOL = "sampled_header.header", "sampled_header.protocol"
 
+_SHARED = [name for name, number in Counter(forms[0].name for forms in FLOW_FORMS.values()).items() if number > 1]
+#: What each structure is called here: where two share a name, it has their numbers behind it.
+NAMES = {
+    tag: f"{forms[0].name}_{tag}" if forms[0].name in _SHARED else forms[0].name for tag, forms in FLOW_FORMS.items()
+}
+
 
 class Packets(NamedTuple):
     """Samples of packets.
 
     ``records`` has a row a sample: ``datagram`` (its row in the batch), ``sub_agent_id``, the
     sample's own fields by the names of its expanded form, and the fields of its structures as
-    ``structure.field``, unknown where the sample has none; of several structures of one number in
+    ``structure.field`` by ``NAMES``, unknown where the sample has none; of several structures of one number in
     a sample the first counts.  ``extended_gateway.dst_as`` and ``dst_peer_as`` are the last and the
     first number of its path.  ``strings`` are those of the structures by the same names.
     ``skipped`` counts structures that were not read, by number: those without a layout, and those
@@ -87,7 +93,7 @@ def _packets(walk: Walk, layouts: tuple[Layout, ...], wanted: Collection[int] | 
             skipped += names_of(np.full(len(rows) - len(some), tag))
             at, ends = samples.structures.at[some], samples.structures.ends[some]
             found = read(walk.words, at, ends, layout, problems)
-            _join(records, strings, samples.structures.owner[some], layout.name, found)
+            _join(records, strings, samples.structures.owner[some], NAMES[tag], found)
     if PATH in strings:
         _join(records, strings, strings[PATH].rows, GATEWAY, path_ends(walk.words, strings[PATH].spans))
     return Packets(records, strings, skipped, problems)

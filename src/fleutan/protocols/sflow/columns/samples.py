@@ -62,15 +62,17 @@ def samples_of(walk: Walk, layouts: tuple[Layout, ...], problems: Problems) -> S
 def _fields(walk: Walk, layout: Layout, problems: Problems) -> dict[str, Values]:
     """The fields of the samples of a format, with their rows in ``walk`` and where their elements begin."""
     sample = np.flatnonzero(walk.tags == layout.tag)
-    at = walk.samples.at[sample]
     width = len(layout.fields)  # a word each, and one for the count of elements
-    whole = walk.samples.ends[sample] - 4 * at >= 4 * width
-    if not whole.all():
-        add(problems, Reason.CUT, layout.name, ~whole)
-        sample, at = sample[whole], at[whole]
-    *names, _ = layout.names
-    fields = dict(zip((*names, "count"), walk.words.blocks(at, width), strict=True))
-    return _expanded(fields) | {"sample": sample, "begin": at + width}
+    room = walk.samples.ends[sample] - 4 * walk.samples.at[sample]
+    if cut := int(np.count_nonzero(room < 4 * width)):
+        problems[Reason.CUT, layout.name] += cut
+        sample = sample[room >= 4 * (width - 1)]
+    at = walk.samples.at[sample]
+    *fields, count = walk.words.blocks(at, width)
+    if cut:
+        count = np.where(4 * (at + width) <= walk.samples.ends[sample], count, 0)
+    named = _expanded(dict(zip(layout.names[:-1], fields, strict=True)))
+    return named | {"sample": sample, "begin": at + width, "count": count}
 
 
 def _expanded(fields: dict[str, Values]) -> dict[str, Values]:

@@ -63,7 +63,10 @@ def walk(spans: Spans) -> Walk:
     add(problems, Reason.TRAILING, _STRUCTURE, ~missing & (samples.reached < ends))
     add_by_name(problems, Reason.OVERRUN, tags[samples.overrun])
     earlier = datagrams.known["version"] & _earlier(datagrams.values["version"])
-    return Walk(words, datagrams, earlier, samples._replace(owner=rows[samples.owner]), tags, problems)
+    # Some agents leave the padding of a sample's last structure out of its length.
+    padded = np.minimum(samples.ends + 3 & ~3, ends[samples.owner])
+    samples = samples._replace(owner=rows[samples.owner], ends=padded)
+    return Walk(words, datagrams, earlier, samples, tags, problems)
 
 
 def _readable(words: Words, problems: Problems) -> tuple[Mask, Ints]:
