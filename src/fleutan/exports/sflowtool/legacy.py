@@ -79,7 +79,7 @@ def write_lines(messages: Iterable[Received], dialect: Dialect) -> Iterator[byte
 
 def _line(parts: SampleParts, agent: str, dialect: Dialect) -> str:
     named = parts.sample.named()
-    if not parts.has_elements or (dialect.faithful and not parts.whole):
+    if not parts.has_elements or not parts.has_head or (dialect.faithful and not parts.sample.whole):
         return ""
     if "sampling_interval" in named or parts.sample.tag in (2, 4):
         return _counters(parts, agent, dialect)

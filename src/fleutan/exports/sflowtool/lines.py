@@ -65,7 +65,7 @@ def write_fields(messages: Iterable[Received], names: Sequence[str], dialect: Di
             chosen.read(parts.head, values)
             for element in parts.elements:
                 chosen.read(element.pieces, values)
-            if values and parts.sample.layout and (parts.whole or not dialect.faithful):
+            if values and parts.sample.layout and (parts.sample.whole or not dialect.faithful):
                 lines.append(",".join(_cell((around | values).get(name, ""), dialect) for name in names) + "\n")
         if lines:
             yield encoded("".join(lines), dialect)

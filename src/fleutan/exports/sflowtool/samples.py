@@ -26,17 +26,22 @@ class Part(NamedTuple):
 
 
 class SampleParts(NamedTuple):
-    """A sample: what it says before its elements, the elements, and whether it was read to its end."""
+    """A sample: what it says before its elements, and the elements."""
 
     sample: Sample
     head: list[Piece]
     elements: list[Part]
-    whole: bool
 
     @property
     def has_elements(self) -> bool:
         """Whether it is of a kind that has elements, if only none."""
         return self.sample.layout in _HEADS
+
+    @property
+    def has_head(self) -> bool:
+        """Whether all was there that such a sample says before its elements."""
+        head = _HEADS.get(self.sample.layout) if self.sample.layout else None
+        return head is not None and len(self.sample.values) >= head.ends[-1]
 
     @property
     def interfaces(self) -> tuple[int, int]:
@@ -140,7 +145,7 @@ def message_parts(message: Message, faithful: bool, nested: bool = False) -> Ite
     for sample in message.samples:
         parts = sample_parts(sample, place, message.version or 5)
         yield parts
-        if faithful and not parts.whole:
+        if faithful and not sample.whole:
             return
 
 
@@ -157,22 +162,11 @@ def sample_parts(sample: Sample, place: Place, version: int) -> SampleParts:
     layout = sample.layout
     head = _HEADS.get(layout) if layout else None
     if head is None or layout is None:
-        return SampleParts(sample, _figures(sample, place), [], sample.layout is None or not sample.rest)
+        return SampleParts(sample, _figures(sample, place), [])
     block = "" if version < 5 else "counters" if head.kind == "COUNTERSSAMPLE" else "flow"
     inner = place._replace(block=block, prefix="discarded_" if head.kind == "DISCARD" else "")
     elements = [Part(element.tag, element_pieces(element, inner)) for element in sample.elements]
-    return SampleParts(sample, [_head_piece(sample, layout, place.faithful)], elements, _is_whole(sample))
-
-
-def _is_whole(sample: Sample) -> bool:
-    return (
-        not sample.rest
-        and len(sample.elements) == sample.element_count
-        and all(
-            element.layout is None or (not element.rest and len(element.values) == len(element.layout.fields))
-            for element in sample.elements
-        )
-    )
+    return SampleParts(sample, [_head_piece(sample, layout, place.faithful)], elements)
 
 
 def _tag(sample: Sample) -> str:

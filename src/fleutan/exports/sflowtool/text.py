@@ -38,7 +38,7 @@ def write_text(messages: Iterable[Received], dialect: Dialect) -> Iterator[bytes
             lines.extend(map(write, parts.head))
             for element in parts.elements:
                 lines.extend(map(write, element.pieces))
-            if parts.whole or not dialect.faithful:
+            if parts.sample.whole or not dialect.faithful:
                 lines.append(_END_SAMPLE)
         lines.append(_problems(received, dialect))
         lines.append(_END)
@@ -113,7 +113,7 @@ def _sample_texts(parts: SampleParts, dialect: Dialect, version: int) -> Iterato
     for element in parts.elements:
         around = f" {source} {tag} {element.tag >> 12}:{element.tag & 0xFFF} " if version >= 5 else around
         yield "".join(map(write, element.pieces)), around
-    if parts.whole or not dialect.faithful:
+    if parts.sample.whole or not dialect.faithful:
         yield _END_SAMPLE, around
 
 

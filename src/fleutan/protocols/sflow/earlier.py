@@ -58,8 +58,8 @@ _COUNTERS = {layout.tag: layout for layout in interfaces.LAYOUTS}
 COUNTERS = {1: (1,), 2: (1, 2), 3: (1, 3), 4: (1,), 5: (1, 4), 6: (1,), 7: (5,)}
 
 
-def read_sample(cursor: Cursor, tag: int, version: int) -> tuple[Sample, bool]:
-    """The sample at the cursor, whose number was before it, and whether what follows it can be found."""
+def read_sample(cursor: Cursor, tag: int, version: int) -> Sample:
+    """The sample at the cursor, whose number was before it; where it is not whole, nothing follows that can be read."""
     values: Values = []
     elements: list[Element] = []
     whole = True
@@ -73,7 +73,7 @@ def read_sample(cursor: Cursor, tag: int, version: int) -> tuple[Sample, bool]:
         layout = SAMPLES.get(tag)
         cursor.problems.append(Problem(broken.reason, broken.at, layout.name if layout else f"0:{tag}"))
         whole = False
-    return Sample(tag, SAMPLES.get(tag), tuple(values), tuple(elements), len(elements)), whole
+    return Sample(tag, SAMPLES.get(tag), tuple(values), tuple(elements), len(elements), whole=whole)
 
 
 def _read_flow(cursor: Cursor, packet: int, extended: dict[int, Layout], elements: list[Element]) -> None:

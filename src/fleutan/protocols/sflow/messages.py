@@ -77,11 +77,13 @@ def _read_samples(cursor: Cursor, count: int, samples: list[Sample]) -> None:
         if end - at < 8:
             raise Broken(Reason.MISSING, at)
         tag, size = _SAMPLE.unpack_from(cursor.datagram, at)
+        before = len(cursor.problems)
         if size > end - at - 8:
             cursor.problems.append(Problem(Reason.OVERRUN, at + 4, f"{tag >> 12}:{tag & 0xFFF}"))
         stop = min(at + 8 + (size + 3 & ~3), end)
         cursor.at, cursor.end = at + 8, stop
-        samples.append(read_sample(cursor, tag))
+        sample = read_sample(cursor, tag)
+        samples.append(sample if len(cursor.problems) == before else sample._replace(whole=False))
         cursor.at, cursor.end = stop, end
     _check_end(cursor)
 
@@ -90,9 +92,8 @@ def _read_earlier_samples(cursor: Cursor, count: int, version: int, samples: lis
     for _ in range(count):
         if cursor.at == cursor.end:
             raise Broken(Reason.MISSING, cursor.at)
-        sample, whole = earlier.read_sample(cursor, cursor.number(), version)
-        samples.append(sample)
-        if not whole:
+        samples.append(earlier.read_sample(cursor, cursor.number(), version))
+        if not samples[-1].whole:
             return
     _check_end(cursor)
 

@@ -17,7 +17,7 @@ class Sample(NamedTuple):
 
     ``values`` are its fields' in the order of ``layout.fields`` but for the elements, fewer where
     it was cut.  ``element_count`` is how many elements it says it has.  ``rest`` are octets behind what is
-    known: all of them where ``layout`` is None.
+    known: all of them where ``layout`` is None.  ``whole`` says that nothing was wrong in it.
     """
 
     tag: int
@@ -26,6 +26,7 @@ class Sample(NamedTuple):
     elements: tuple[Element, ...] = ()
     element_count: int = 0
     rest: bytes = b""
+    whole: bool = True
 
     def named(self) -> dict[str, Any]:
         """The values by name, those that were read, without the elements."""
