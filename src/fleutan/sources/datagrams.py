@@ -88,9 +88,8 @@ class Sockets:
     def __enter__(self) -> Self:
         with ExitStack() as held:
             for port in self._ports:
-                for ear in self._heard(port):
-                    held.enter_context(ear.socket)
-                    self.ears.append(ear)
+                for address in self._addresses or LOOPBACK:
+                    self.ears += self._heard(address, port, held)
             self._receiver = held.enter_context(Receiver(self.ears, self._rows))
             self._held = held.pop_all()
         return self
@@ -98,22 +97,16 @@ class Sockets:
     def __exit__(self, *trouble: object) -> None:
         self._held.close()
 
-    def _heard(self, port: int) -> list[listening.Ear]:
-        if self._addresses:
-            return [ear for address in self._addresses for ear in self._listen(address, port)]
-        found: list[listening.Ear] = []
+    def _heard(self, address: str, port: int, held: ExitStack) -> list[listening.Ear]:
         try:
-            for address in LOOPBACK:
-                found += self._listen(address, port)
+            found = listening.listen(address, port, self._sockets, self._room)
         except listening.Unbound as error:
-            if not found or error.errno not in _ABSENT:  # a host without IPv6
-                for ear in found:
-                    ear.socket.close()
+            if self._addresses or address == LOOPBACK[0] or error.errno not in _ABSENT:
                 raise
+            return []  # a host without IPv6
+        for ear in found:
+            held.enter_context(ear.socket)
         return found
-
-    def _listen(self, address: str, port: int) -> list[listening.Ear]:
-        return listening.listen(address, port, self._sockets, self._room)
 
     def __iter__(self) -> Iterator[Datagrams]:
         return self.batches()

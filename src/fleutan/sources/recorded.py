@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Datagrams of a capture file or of standard input, in batches, as fast as they are wanted or in their own time.
+
+What lives here opens and reads, a bounded chunk at a time; what a file means stands in
+``protocols.capture``.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleutan.errors import FleutanError
+from fleutan.protocols.capture import rejects
+from fleutan.protocols.capture.datagrams import udp_datagrams
+from fleutan.protocols.capture.fragments import Fragments
+from fleutan.protocols.capture.reading import Reader
+from fleutan.protocols.datagrams import Datagrams
+from fleutan.sources.datagrams import NONE, Account
+
+Ints = NDArray[np.int64]
+
+#: What stands for standard input.
+STANDARD_INPUT = "-"
+CHUNK = 1 << 20
+#: Of these nothing can be read, so that to go on would look like an empty file.
+_HOPELESS = (rejects.NOT_A_CAPTURE, rejects.COMPRESSED)
+_SECOND = 1_000_000_000
+#: The shortest pause between batches in their own time, in seconds: what falls into it comes together.
+_TICK = 0.01
+
+
+class Recorded:
+    """Datagrams in a capture file (``-``: standard input), of those to these ports only if any are named.
+
+    With ``now``, a clock in ns, they come in their own time, as far from the first as the file
+    says; ``sleep`` waits so many seconds (its own way is ended by ``stop``).  Opened by ``with``;
+    entering raises FleutanError where the file cannot be opened, iterating where it cannot be
+    read or is no capture file.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        ports: Collection[int] = (),
+        now: Callable[[], int] | None = None,
+        sleep: Callable[[float], object] | None = None,
+    ) -> None:
+        self._path, self._ports = path, list(ports)
+        self._now, self._sleep = now, sleep or self._pause
+        self._reader, self._fragments = Reader(), Fragments()
+        self._unread: Counter[str] = Counter()
+        self._account = Account(path, 0, 0, 0, None)
+        self._stopped = False
+        self._wake = -1
+
+    def __enter__(self) -> Self:
+        with ExitStack() as held:
+            self._file = self._opened(held)
+            self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            held.callback(os.close, self._wake)
+            self._held = held.pop_all()
+        return self
+
+    def __exit__(self, *trouble: object) -> None:
+        self._stopped, self._wake = True, -1
+        self._held.close()
+
+    def _opened(self, held: ExitStack) -> int:
+        if self._path == STANDARD_INPUT:
+            return 0
+        try:
+            file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._failed(error.strerror) from None
+        held.callback(os.close, file)
+        return file
+
+    def _failed(self, reason: str | None) -> FleutanError:
+        name = "standard input" if self._path == STANDARD_INPUT else self._path
+        return FleutanError(f"reading {name}: {(reason or 'failed').lower()}")
+
+    def __iter__(self) -> Iterator[Datagrams]:
+        return self.batches()
+
+    def batches(self, seconds: float | None = None) -> Iterator[Datagrams]:
+        """Batches as they are read; an empty one whenever none came for so long; ends with the file or ``stop``."""
+        found = self._read(seconds)
+        for batch in found if self._now is None else self._paced(found, self._now):
+            self._count(batch)
+            yield batch
+
+    def stop(self) -> None:
+        """Ends ``batches`` after the batch that is worked on; may be called by a signal's handler."""
+        self._stopped = True
+        if self._wake >= 0:
+            os.eventfd_write(self._wake, 1)
+
+    def accounts(self) -> list[Account]:
+        """What was read, and what of the file could not be."""
+        return [self._account._replace(rejected=dict(self._reader.rejects + self._fragments.rejects + self._unread))]
+
+    def _read(self, seconds: float | None) -> Iterator[Datagrams]:
+        waiting = select.poll()
+        for descriptor in (self._file, self._wake):
+            waiting.register(descriptor, select.POLLIN)
+        while not self._stopped:
+            if not waiting.poll(None if seconds is None else seconds * 1000):
+                yield NONE
+            elif not self._stopped:
+                octets = self._chunk()
+                yield from self._made(octets)
+                if not octets:
+                    return
+
+    def _chunk(self) -> bytes:
+        """What comes next; nothing at the end, where what is left over is counted."""
+        try:
+            octets = os.read(self._file, CHUNK)
+        except OSError as error:
+            raise self._failed(error.strerror) from None
+        if not octets:
+            self._reader.finish()
+            self._fragments.finish()
+        return octets
+
+    def _made(self, octets: bytes) -> Iterator[Datagrams]:
+        """The datagrams that are whole with these octets, if there are any."""
+        frames = self._reader.feed(octets)
+        for reason in _HOPELESS:
+            if self._reader.rejects[reason]:
+                raise self._failed(reason)
+        self._unread.update(frames.unread())
+        datagrams = udp_datagrams(frames, self._fragments)
+        if self._ports:
+            datagrams = datagrams.take(np.isin(datagrams.dport, self._ports))
+        if datagrams.spans.rows:
+            yield datagrams
+
+    def _count(self, batch: Datagrams) -> None:
+        known = self._account
+        self._account = known._replace(
+            received=known.received + batch.spans.rows,
+            octets=known.octets + int(batch.sizes.sum()),
+            truncated=known.truncated + int(np.count_nonzero(batch.spans.sizes < batch.sizes)),
+        )
+
+    def _paced(self, batches: Iterator[Datagrams], now: Callable[[], int]) -> Iterator[Datagrams]:
+        """The same datagrams, each not before its time; those whose time is not known, with what is before them."""
+        first, began = 0, now()
+        for batch in batches:
+            timed = batch.at_ns[batch.at_ns > 0]
+            if not first and len(timed):
+                first, began = int(timed[0]), now()
+            due = np.maximum.accumulate(batch.at_ns) - first
+            yield from self._in_time(batch, due, began, now)
+
+    def _in_time(self, batch: Datagrams, due: Ints, began: int, now: Callable[[], int]) -> Iterator[Datagrams]:
+        """A batch in the parts that are due at once; ``due`` is in ns since it began, and in order."""
+        given = 0
+        while given < len(due) and not self._stopped:
+            elapsed = now() - began
+            end = int(due.searchsorted(elapsed, "right"))
+            if end > given:
+                yield batch.take(np.arange(given, end))
+                given = end
+            else:
+                self._sleep(max((int(due[given]) - elapsed) / _SECOND, _TICK))
+        if not len(due):
+            yield batch
+
+    def _pause(self, seconds: float) -> None:
+        """Sleeps until ``stop`` at the longest."""
+        waiting = select.poll()
+        waiting.register(self._wake, select.POLLIN)
+        waiting.poll(seconds * 1000)
