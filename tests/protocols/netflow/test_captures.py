@@ -149,6 +149,10 @@ def same(mine: Any, theirs: Any) -> bool:
         fraction = int(time[2].ljust(9, "0"))
         # One that shows milliseconds has lost the rest.
         return bool(0 <= mine - int(seconds) * 10**9 - fraction < (1 if len(time[2]) > 3 else 10**6))
+    if isinstance(mine, bytes) and isinstance(theirs, int):
+        return int.from_bytes(mine) == theirs
+    if isinstance(mine, bytes):
+        return theirs in (mine.hex(), mine.hex(":"), mine.rstrip(b"\0").decode("utf-8", "replace"))
     if isinstance(mine, float):
         return bool(mine == pytest.approx(float(theirs)))
     if isinstance(mine, int) and mine > 10**18 and str(theirs).isdigit():
