@@ -59,6 +59,13 @@ def texts(halves: NDArray[np.int64]) -> list[str]:
     ]
 
 
+def packed(halves: NDArray[np.int64]) -> list[bytes]:
+    """Each row of ``(n, 2)`` halves in octets of network order: 4 of IPv4, 16 of IPv6."""
+    octets = halves.astype(">i8").tobytes()
+    four = is_ipv4(halves).tolist()
+    return [octets[at + 12 * v4 : at + 16] for at, v4 in zip(range(0, len(octets), 16), four, strict=True)]
+
+
 def distinct(halves: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int32]]:
     """The distinct addresses as text, and for every row the index of its own (int32)."""
     order = np.lexsort((halves[:, 1], halves[:, 0]))

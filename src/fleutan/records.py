@@ -52,3 +52,34 @@ def _known(part: Records, name: str) -> Known:
     if name in part.known:
         return part.known[name]
     return np.full(part.rows, name in part.values)
+
+
+def fill(
+    records: Records, name: str, values: Values, known: Known | None = None, rows: NDArray[np.int64] | None = None
+) -> None:
+    """Puts a column, or of the rows ``rows`` a part of it, where its rows know nothing yet.
+
+    ``values`` and ``known`` have an entry a row; arrays that are given are never written to.
+    """
+    if rows is None and name not in records.values:
+        records.values[name] = values
+        if known is not None and not known.all():
+            records.known[name] = known
+        return
+    if name in records.values and name not in records.known:
+        return
+    before = _known(records, name) if name in records.values else np.zeros(records.rows, np.bool_)
+    rows = np.arange(records.rows) if rows is None else rows
+    fresh = ~before[rows] if known is None else known & ~before[rows]
+    whole = (
+        records.values[name].copy()
+        if name in records.values
+        else np.zeros((records.rows, *values.shape[1:]), values.dtype)
+    )
+    whole[rows[fresh]] = values[fresh]
+    mask = before.copy()
+    mask[rows[fresh]] = True
+    records.values[name] = whole
+    records.known[name] = mask
+    if mask.all():
+        del records.known[name]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from fleutan.exports.sflowtool.heads import Dialect, Received
 from fleutan.exports.sflowtool.lines import Chosen
-from fleutan.exports.sflowtool.reasons import reason
+from fleutan.protocols.sflow.reasons import reason
 from fleutan.exports.sflowtool.samples import SampleParts, message_parts
 from fleutan.exports.sflowtool.shapes import address
 from fleutan.exports.sflowtool.text import encoded

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from fleutan.exports.sflowtool.heads import Dialect, Received, datagram_pieces
 from fleutan.exports.sflowtool.samples import message_parts
@@ -55,7 +56,7 @@ def write_fields(messages: Iterable[Received], names: Sequence[str], dialect: Di
     Names are those of the text.  Values with commas, quotes or line ends are quoted (RFC 4180),
     which sflowtool does not.
     """
-    chosen = Chosen({name: name for name in names}, dialect.faithful)
+    chosen = _chosen(tuple(names), dialect.faithful)
     for received in messages:
         around: dict[str, str] = {}
         chosen.read(datagram_pieces(received, dialect), around)
@@ -69,6 +70,12 @@ def write_fields(messages: Iterable[Received], names: Sequence[str], dialect: Di
                 lines.append(",".join(_cell((around | values).get(name, ""), dialect) for name in names) + "\n")
         if lines:
             yield encoded("".join(lines), dialect)
+
+
+@lru_cache(16)
+def _chosen(names: tuple[str, ...], faithful: bool) -> Chosen:
+    """One for all datagrams: shapes remember what it picks of them."""
+    return Chosen({name: name for name in names}, faithful)
 
 
 def _cell(value: str, dialect: Dialect) -> str:

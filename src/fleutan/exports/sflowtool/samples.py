@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fleutan.exports.sflowtool.lists import element_pieces
-from fleutan.exports.sflowtool.reasons import reason, reason_as_sflowtool
+from fleutan.protocols.sflow.reasons import reason, reason_as_sflowtool
 from fleutan.exports.sflowtool.shapes import LINE, NUMBER, STRING, Kind, Piece, Shape, as_sent, readable, shape
 from fleutan.exports.sflowtool.structures import Place, kind_of
 from fleutan.protocols.sflow import earlier, layouts

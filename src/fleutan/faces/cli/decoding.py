@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs ``fleutan decode``: opens what the options name and writes what the form gives.
+
+Imported only when the command runs: from here on numpy is there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC
+from functools import partial
+from time import monotonic_ns
+from typing import Any
+
+import click
+
+from fleutan.errors import UsageError
+from fleutan.exports.sflowtool.heads import Dialect
+from fleutan.faces.cli.figures import printable
+from fleutan.fields import require
+from fleutan.programs.decoding import Form, run
+from fleutan.programs.decoding.captured import Samples, Wrapped
+from fleutan.programs.decoding.messages import GREP, INDENTED, JSON, TEXT, Messages, chosen
+from fleutan.programs.decoding.tables import Csv, Lines
+from fleutan.protocols.datagrams import Datagrams
+from fleutan.query.predicate import Predicate
+from fleutan.sources.datagrams import PORT, Account, Sockets, ended_by_signals
+from fleutan.sources.exported import FIELDS
+from fleutan.sources.forwarding import Forwarded, Forwarding, target
+from fleutan.sources.recorded import Recorded
+
+_WORDS = {"": TEXT, "grep": GREP, "jsonl": JSON, "json": INDENTED}
+
+
+def decode(words: Mapping[str, Any]) -> None:
+    """Decodes until the file ends or somebody ends it; says at the end what is missing."""
+    predicate = predicate_of(" ".join(words["filter"]))
+    form = form_of(words)
+    with ExitStack() as held:
+        source = source_of(words)
+        held.enter_context(source)
+        onward = Forwarding([target(text) for text in words["targets"]], keep_source=words["keep_source"])
+        held.enter_context(onward)
+        held.enter_context(ended_by_signals(source))
+        run(source, form, predicate, _write, partial(_sent_on, onward))
+        for note in (*missing(source.accounts()), *unsent(onward.accounts())):
+            click.echo(f"fleutan: note: {printable(note)}", err=True)
+
+
+def _write(piece: bytes) -> None:
+    sys.stdout.buffer.write(piece)
+
+
+def _sent_on(onward: Forwarding, datagrams: Datagrams) -> Datagrams:
+    onward.send(datagrams)
+    sys.stdout.buffer.flush()
+    return datagrams
+
+
+def source_of(words: Mapping[str, Any]) -> Sockets | Recorded:
+    """Where the datagrams come from."""
+    if words["read"]:
+        return Recorded(words["read"], words["ports"], monotonic_ns if words["playback"] else None)
+    return Sockets(words["ports"] or (PORT,), words["addresses"])
+
+
+def form_of(words: Mapping[str, Any]) -> Form:
+    """What is written of them."""
+    dialect = Dialect(words["compat"], UTC if words["utc"] else None)
+    recorded, form = bool(words["read"]), words["form"] or ""
+    fields = fields_of(words["fields"])
+    if fields and form not in ("flows", "csv"):
+        raise UsageError("-o goes with --flows and --csv; -L has the fields of the text")
+    if words["columns"]:
+        return Messages(chosen([name.strip() for name in words["columns"].split(",")]), dialect, recorded)
+    if form in _WORDS:
+        return Messages(_WORDS[form], dialect, recorded)
+    made: dict[str, Callable[[], Form]] = {
+        "flows": lambda: Lines(fields, words["scale"]),
+        "csv": lambda: Csv(fields, words["scale"]),
+        "samples": Samples,
+        "discards": lambda: Samples(discards=True),
+        "datagrams": Wrapped,
+    }
+    return made[form]()
+
+
+def fields_of(text: str | None) -> list[str]:
+    """The fields that are named, each once.  Raises UsageError for one that no record has."""
+    names = [require(name.strip()).name for name in (text or "").split(",") if name.strip()]
+    return list(dict.fromkeys(map(known, names)))
+
+
+def known(name: str) -> str:
+    """The name of a field that records have.  Raises UsageError for another."""
+    if name not in FIELDS:
+        raise UsageError(f"{name} is not known of what exporters send; there are {', '.join(FIELDS)}")
+    return name
+
+
+def predicate_of(text: str) -> Predicate | None:
+    """The filter, None for none.  Raises UsageError and FilterError."""
+    if not text.strip():
+        return None
+    from fleutan.query.filter import parse
+    from fleutan.query.predicate import compile as compiled
+
+    predicate = compiled(parse(text))
+    for name in sorted(predicate.fields | predicate.owner_fields):
+        known(name)
+    return predicate
+
+
+def missing(accounts: Sequence[Account]) -> Iterator[str]:
+    """What of the datagrams is not there."""
+    for account in accounts:
+        if account.dropped:
+            yield f"{account.title}: the kernel dropped {account.dropped} datagrams for want of room"
+        if account.truncated:
+            yield f"{account.title}: {account.truncated} datagrams are there in part only"
+        for reason, many in account.rejected.items():
+            yield f"{account.title}: {many} x {reason}"
+
+
+def unsent(accounts: Sequence[Forwarded]) -> Iterator[str]:
+    """What was not sent on."""
+    for account in accounts:
+        for reason, many in account.unsent.items():
+            yield f"to {account.title}: {many} datagrams were not sent: {reason}"

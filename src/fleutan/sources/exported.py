@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What exporters send, as a Table of kind ``records``: a row a flow record, packet sample or discard.
+
+Protocols' columns come under the catalogue's names in ``flowrecords`` and ``packetsamples``; numbers
+become words here.  Counts stay as they were sent, with the sampling rate beside them.  Where
+datagrams come from is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fleutan import address
+from fleutan.column import Column
+from fleutan.protocols.datagrams import Datagrams
+from fleutan.protocols.netflow.decoding import Batch
+from fleutan.protocols.netflow.decoding import decode as decode_netflow
+from fleutan.protocols.netflow.exporters.state import State
+from fleutan.protocols.packet.names import Tunnel
+from fleutan.protocols.recognise import NETFLOW, SFLOW, Recognised, recognise
+from fleutan.protocols.sflow import columns as sflow
+from fleutan.protocols.sflow.reasons import REASONS
+from fleutan.records import Records, Values, concatenate, fill
+from fleutan.sources.drops import INNER
+from fleutan.sources.flowrecords import flow_records
+from fleutan.sources.packetsamples import discarded_packets, packet_samples
+from fleutan.sources.words import Coded, unknown
+from fleutan.table import Reading, Table
+
+FLOW, SAMPLE, DISCARD = 0, 1, 2
+RECORDS = {FLOW: "flow", SAMPLE: "sample", DISCARD: "discard"}
+#: NetFlow's versions; sFlow's stand beside them with this added.
+_SFLOW = 1000
+PROTOCOLS = {
+    **{version: f"netflow-{version}" for version in (1, 5, 7, 9)},
+    10: "ipfix",
+    **{_SFLOW + version: f"sflow-{version}" for version in (2, 4, 5)},
+}
+#: IPFIX's flowDirection (IANA element 61).
+DIRECTIONS = {0: "rx", 1: "tx"}
+TUNNELS = {int(number): number.name.lower().replace("_", "-") for number in Tunnel}
+_PROTOS = {number: INNER.get(number, f"proto-{number}") for number in range(256)}
+_WORDS: Mapping[str, Mapping[int, str]] = {
+    "record": RECORDS,
+    "protocol": PROTOCOLS,
+    "proto": _PROTOS,
+    "inner_proto": _PROTOS,
+    "direction": DIRECTIONS,
+    "tunnel": TUNNELS,
+    "reason": REASONS,
+}
+_MACS = ("src_mac", "dst_mac")
+#: The columns that are always there.
+ALWAYS = (
+    *("record", "exporter", "agent", "protocol", "domain", "received", "start", "end", "proto", "src", "sport", "dst"),
+    *("dport", "packets", "bytes", "sampling_rate", "in_if", "out_if", "tcp_flags", "tos"),
+)
+#: What a record may know.
+FIELDS = (
+    *ALWAYS,
+    *("family", "src_mac", "dst_mac", "ethertype", "vlan", "out_vlan", "mpls_label", "ttl", "icmp_type", "icmp_code"),
+    *("next_hop", "src_mask", "dst_mask", "src_as", "dst_as", "post_src", "post_sport", "post_dst", "post_dport"),
+    *("reverse_packets", "reverse_bytes", "direction", "tunnel", "tunnel_id", "inner_proto", "inner_src"),
+    *("inner_sport", "inner_dst", "inner_dport", "ds_class", "ds_index", "sample_pool", "sampler_drops", "reason"),
+    *("queue", "mss", "rcv_mss", "unacked", "lost", "retrans", "pmtu", "rtt", "rtt_var", "min_rtt", "cwnd"),
+    "reordering",
+)
+#: The datagram of each record while records are put in order.
+_PLACE = "datagram"
+SOURCE = "sFlow, NetFlow, IPFIX"
+
+
+@dataclass
+class Exporters:
+    """What is remembered of exporters from batch to batch."""
+
+    netflow: State = field(default_factory=State)
+
+
+class Decoded(NamedTuple):
+    """A batch taken apart: its datagrams, which protocol each is of, and what NetFlow's and sFlow's hold.
+
+    ``netflow`` and ``sflow`` have rows of their own: ``netflow_rows`` and ``sflow_rows`` are those of
+    the batch.
+    """
+
+    datagrams: Datagrams
+    recognised: Recognised
+    netflow: Batch | None
+    netflow_rows: Values
+    sflow: sflow.Walk | None
+    sflow_rows: Values
+
+
+def decoded(datagrams: Datagrams, exporters: Exporters) -> Decoded:
+    """A batch taken apart by what its datagrams are; what it teaches of exporters is remembered."""
+    kinds = recognise(datagrams)
+    flows, samples = (np.flatnonzero(kinds.family == family) for family in (NETFLOW, SFLOW))
+    return Decoded(
+        datagrams,
+        kinds,
+        decode_netflow(datagrams.take(flows), exporters.netflow) if len(flows) else None,
+        flows,
+        sflow.walk(datagrams.spans.take(samples)) if len(samples) else None,
+        samples,
+    )
+
+
+class Placed(NamedTuple):
+    """Records, and of each which datagram of the batch it came in: -1 where it had waited since an earlier one."""
+
+    table: Table
+    datagram: Values
+
+
+def placed(found: Decoded, also: Collection[str] = ()) -> Placed:
+    """The records of a batch in the order of their datagrams.
+
+    Columns are those of ALWAYS, those that a record of the batch knows, and ``also`` these of FIELDS.
+    """
+    records = _in_order(concatenate(_parts(found)))
+    datagram = records.values.pop(_PLACE, np.zeros(0, np.int64))
+    names = dict.fromkeys((*ALWAYS, *(name for name in FIELDS if name in records.values or name in also)))
+    columns = {name: _column(name, records) for name in names}
+    at_ns = int(found.datagrams.at_ns.max(initial=0))
+    return Placed(Table("records", columns, Reading("", "", at_ns, 0, SOURCE)), datagram)
+
+
+def table(found: Decoded, also: Collection[str] = ()) -> Table:
+    """The same without their places."""
+    return placed(found, also).table
+
+
+def _parts(found: Decoded) -> list[Records]:
+    parts = []
+    if found.netflow is not None:
+        parts.append(_of(flow_records(found.netflow), FLOW, found.netflow_rows))
+    if found.sflow is not None:
+        seen = found.datagrams.take(found.sflow_rows)
+        for kind, read in ((SAMPLE, packet_samples), (DISCARD, discarded_packets)):
+            records = read(found.sflow, seen)
+            versions = found.recognised.version[found.sflow_rows]
+            fill(records, "protocol", versions[records.values["datagram"]] + _SFLOW)
+            parts.append(_of(records, kind, found.sflow_rows))
+    return parts
+
+
+def _of(records: Records, kind: int, rows: Values) -> Records:
+    """With what kind of record they are, and the datagrams' rows in the whole batch, -1 of an earlier one."""
+    fill(records, "record", np.full(records.rows, kind))
+    datagram = records.values.pop("datagram", np.zeros(records.rows, np.int64))
+    waited = ~records.known.pop("datagram", np.ones(records.rows, np.bool_))
+    records.values[_PLACE] = np.where(waited, -1, rows[datagram])
+    return records
+
+
+def _in_order(records: Records) -> Records:
+    place = records.values.get(_PLACE, np.zeros(0, np.int64))
+    if (place[1:] >= place[:-1]).all():
+        return records
+    order = np.argsort(place, kind="stable")
+    values = {name: column[order] for name, column in records.values.items()}
+    return Records(records.rows, values, {name: known[order] for name, known in records.known.items()})
+
+
+def _column(name: str, records: Records) -> Column:
+    if name == "family":
+        return _family(records)
+    if name not in records.values:
+        return unknown(name, records.rows)
+    values, known = records.values[name], records.known.get(name)
+    if name in _MACS:
+        return _mac(values, known)
+    if name in _WORDS:
+        return Coded(name, _WORDS[name]).read(values, known)
+    return Column(values, known)
+
+
+def _family(records: Records) -> Column:
+    if "src" not in records.values:
+        return unknown("family", records.rows)
+    codes = np.where(address.is_ipv4(records.values["src"]), 0, 1).astype(np.int32)
+    known: Any = records.known.get("src")
+    return Column(codes if known is None else np.where(known, codes, -1), None, ("ipv4", "ipv6"))
+
+
+def _mac(values: Values, known: Values | None) -> Column:
+    distinct, codes = np.unique(values, return_inverse=True)
+    words = tuple(number.to_bytes(6, "big").hex(":") for number in distinct.tolist())
+    codes = codes.astype(np.int32)
+    return Column(codes if known is None else np.where(known, codes, -1), None, words)

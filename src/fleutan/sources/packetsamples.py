@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""sFlow's packet samples and discarded packets under the catalogue's names, still as numbers.
+
+What lives here knows sFlow's structures; ``exported`` makes words of the numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleutan.protocols.datagrams import Datagrams
+from fleutan.protocols.sflow import columns as sflow
+from fleutan.protocols.sflow.columns import HEADER, HEADER_PROTOCOL, INTERNAL, Packets, Walk
+from fleutan.records import Known, Records, Values, fill
+from fleutan.sources.sampled import columns_of, with_headers
+
+#: Structures that are read: their numbers.
+STRUCTURES = (1, 2, 3, 4, 1001, 1002, 1003, 1006, 1007, 1020, 1029, 1030, 1036, 1043, 2209)
+#: Fields of samples and their structures, and the catalogue's names; of several with one name the first counts.
+NAMES = {
+    "datagram": "",
+    "sub_agent_id": "domain",
+    "ds_class": "",
+    "ds_index": "",
+    "sampling_rate": "",
+    "sample_pool": "",
+    "drops": "sampler_drops",
+    "reason": "",
+    "extended_timestamp.nanoseconds": "end",
+    "sampled_header.frame_length": "bytes",
+    "sampled_ethernet.length": "bytes",
+    "extended_switch.src_vlan": "vlan",
+    "extended_switch.dst_vlan": "out_vlan",
+    "extended_router.nexthop": "next_hop",
+    "extended_router.src_mask_len": "src_mask",
+    "extended_router.dst_mask_len": "dst_mask",
+    "extended_gateway.nexthop": "next_hop",
+    "extended_gateway.src_as": "src_as",
+    "extended_gateway.dst_as": "dst_as",
+    "extended_nat.src_address": "post_src",
+    "extended_nat.dst_address": "post_dst",
+    "extended_nat_port.src_port": "post_sport",
+    "extended_nat_port.dst_port": "post_dport",
+    "extended_vni_ingress.vni": "tunnel_id",
+    "extended_egress_queue.queue": "queue",
+    **{
+        f"extended_tcp_info.{theirs}": ours or theirs
+        for theirs, ours in (
+            *(("snd_mss", "mss"), ("rcv_mss", ""), ("unacked", ""), ("lost", ""), ("retrans", ""), ("pmtu", "")),
+            *(("rtt", ""), ("rttvar", "rtt_var"), ("snd_cwnd", "cwnd"), ("reordering", ""), ("min_rtt", "")),
+        )
+    },
+}
+#: What samples without a header say of the packet, and is asked for after it.
+SUMMED_UP = {
+    "sampled_ethernet.src_mac": "src_mac",
+    "sampled_ethernet.dst_mac": "dst_mac",
+    "sampled_ethernet.type": "ethertype",
+    **{
+        f"sampled_{version}.{theirs}": ours or theirs
+        for version in ("ipv4", "ipv6")
+        for theirs, ours in (
+            *(("length", "bytes"), ("protocol", "proto"), ("src_ip", "src"), ("dst_ip", "dst")),
+            *(("src_port", "sport"), ("dst_port", "dport"), ("tcp_flags", ""), ("tos", ""), ("priority", "tos")),
+        )
+    },
+}
+_NO_VLAN = 0xFFFF_FFFF
+
+
+def packet_samples(walk: Walk, datagrams: Datagrams) -> Records:
+    """The flow samples of a batch, a packet each."""
+    packets = sflow.flows(walk, STRUCTURES)
+    return _records(packets, walk, datagrams)
+
+
+def discarded_packets(walk: Walk, datagrams: Datagrams) -> Records:
+    """The discarded packets of a batch."""
+    return _records(sflow.discards(walk, STRUCTURES), walk, datagrams)
+
+
+def _records(packets: Packets, walk: Walk, datagrams: Datagrams) -> Records:
+    found, strings = packets.records, packets.strings
+    records = Records(found.rows, {}, {})
+    rows = found.values["datagram"]
+    fill(records, "exporter", datagrams.source[rows])
+    agent = walk.datagrams.known.get("agent")
+    fill(records, "agent", walk.datagrams.values["agent"][rows], None if agent is None else agent[rows])
+    fill(records, "received", datagrams.at_ns[rows])
+    fill(records, "packets", np.ones(found.rows, np.int64))
+    for name, end in (("in_if", "input"), ("out_if", "output")):
+        fill(records, name, *_interface(found, end))
+    for name, values, known in columns_of(found, NAMES):
+        fill(records, name, values, _vlan_known(values, known) if name in ("vlan", "out_vlan") else known)
+    if HEADER in strings:
+        header = strings[HEADER]
+        with_headers(records, header.rows, header.spans, found.values[HEADER_PROTOCOL][header.rows])
+    for name, values, known in columns_of(found, SUMMED_UP):
+        fill(records, name, values, known)
+    return records
+
+
+def _interface(found: Records, end: str) -> tuple[Values, Known | None]:
+    """The index where it is one: not a reason for a drop, not several, not the device itself."""
+    if end in found.values:
+        return found.values[end], found.known.get(end)
+    kind, value = found.values[f"{end}_format"], found.values[f"{end}_value"]
+    known = found.known.get(f"{end}_value", np.True_)
+    return value, (kind == 0) & (value != INTERNAL) & known
+
+
+def _vlan_known(values: Values, known: Known | None) -> Known:
+    there: Known = values != _NO_VLAN
+    return there if known is None else there & known
