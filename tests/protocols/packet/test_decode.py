@@ -14,12 +14,14 @@ from tests.captures import CAPTURES, needs_captures
 from tests.protocols.packet.stacks import (
     ETHERNET,
     IPV4,
+    IPV6,
     PLAIN,
     ROW,
     STACKS,
     TYPE4,
     decoded,
     ethernet,
+    fragment6,
     halves,
     ipv4,
     ipv6,
@@ -34,7 +36,7 @@ from tests.protocols.packet.tshark import fields, needs_tshark
 from fleutan.protocols.capture.reading import read
 from fleutan.protocols.capture.writing import pcap_header, pcap_records
 from fleutan.protocols.packet import decode as module
-from fleutan.protocols.packet.decode import decode
+from fleutan.protocols.packet.decode import MOST_REPEATED, decode
 from fleutan.protocols.packet.kinds import BEGINNINGS
 from fleutan.protocols.packet.names import INNER, NAMES
 from fleutan.protocols.spans import joined
@@ -139,13 +141,20 @@ def test_tunnels_are_entered_as_often_as_is_asked() -> None:
         } == prefixes
 
 
-def test_steps_are_bounded() -> None:
-    packet = b""
-    for _ in range(60):
-        packet = options6(60, packet)
-    found = said(ipv6(60, packet), 12)
-    assert found["malformed"]
-    assert "proto" not in found
+def test_headers_that_may_repeat_are_bounded_in_each_row_alone() -> None:
+    packets = [ipv6(6, tcp())]
+    for count in range(MOST_REPEATED + 1):
+        body = tcp()
+        for number in range(count + 1):
+            body = options6(60 if number else 6, body)
+        packets.append(ipv6(60, body))
+    packets.append(ipv6(44, fragment6(60, 0, 0, 1, options6(6, tcp()))))
+    found = decoded(packets, IPV6)
+    assert found.values["malformed"].tolist() == [False] * (MOST_REPEATED + 1) + [True, False]
+    assert [row(found, number).get("dport") for number in range(found.rows)] == [443] * (MOST_REPEATED + 1) + [
+        None,
+        443,
+    ]
 
 
 def test_more_rows_than_are_walked_at_once_keep_their_order() -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 
 from fleutan.protocols.packet.kinds import Kind
@@ -12,10 +14,10 @@ from fleutan.protocols.spans import joined
 HEADER = Layout(3, (Member("_version", 0, 4), Member("ttl", 8, 8), Member("tos", 16, 8)), (("_version", 4),))
 
 
-def level(*strings: bytes) -> tuple[Level, Group]:
+def level(*strings: bytes, wanted: Container[str] | None = None) -> tuple[Level, Group]:
     spans = joined(strings)
     everything = np.arange(spans.rows)
-    return Level(spans.octets, spans.starts, everything, None), Group(
+    return Level(spans.octets, spans.starts, everything, wanted), Group(
         everything, spans.starts, spans.starts + spans.sizes
     )
 
@@ -80,10 +82,17 @@ def test_tunnels_have_a_kind_an_id_and_packets_inside() -> None:
 
 def test_a_tunnel_of_unread_packets_is_still_one() -> None:
     here, group = level(b"abc")
-    here.wanted = here.columns._wanted = frozenset()
     here.enter(Tunnel.GRE, np.zeros(1, np.uint8), group)
     assert here.inner == []
-    assert here.columns.records().values == {}
+    assert here.records().values["tunnel"].tolist() == [Tunnel.GRE]
+
+
+def test_what_nobody_wants_is_no_column() -> None:
+    here, group = level(b"\x40\x01\x02", wanted=())
+    here.read(HEADER, group)
+    here.mark("l3_at", group)
+    here.enter(Tunnel.GRE, np.zeros(1, np.uint8), group)
+    assert here.records().values == {}
 
 
 def test_groups_become_one() -> None:

@@ -25,8 +25,9 @@ Ints = NDArray[np.int64]
 #: What to give; None: every name.
 Names: TypeAlias = "frozenset[str] | None"
 
-#: Steps of a level: three times what any real stack of headers has.  What is left then is malformed.
-MOST_STEPS: Final = 48
+#: Kinds that may stand behind themselves, and how many headers of these a row's level may have.
+_REPEATED: Final = frozenset((Kind.LLC, Kind.TAG, Kind.EXTENSION, Kind.FRAGMENT, Kind.AUTHENTICATION))
+MOST_REPEATED: Final = 16
 #: Rows that are walked at once: what they need stays in a CPU's cache.
 _BLOCK: Final = 1 << 14
 
@@ -127,16 +128,23 @@ def _farthest(own: Names, inside: Names) -> Layer:
 def _walk(level: Level, codes: Codes, group: Group, farthest: Layer) -> None:
     """Steps, lowest kinds first, until nothing is left that stands at a header that is to be read."""
     pending: dict[int, list[Group]] = {}
+    repeated = np.zeros(len(group.rows), np.uint8)
     level.mark("l2_at", group)
     _divide(pending, codes, group)
-    for _ in range(MOST_STEPS):
-        kind = min((kind for kind in pending if layer_of_kind(kind) <= farthest), default=Kind.END)
-        if kind == Kind.END:
-            return
-        for follows in _STEPS[kind](level, gathered(pending.pop(kind))):
+    while (kind := min(pending, default=Kind.END)) and layer_of_kind(kind) <= farthest:
+        group = gathered(pending.pop(kind))
+        if kind in _REPEATED:
+            group = _bounded(level, repeated, group)
+        for follows in _STEPS[kind](level, group):
             _divide(pending, *follows)
-    for groups in pending.values():
-        level.malformed[gathered(groups).rows] = True
+
+
+def _bounded(level: Level, repeated: NDArray[np.uint8], group: Group) -> Group:
+    """The rows that had fewer such headers than are read; the walk ends, since only these come again."""
+    repeated[group.rows] += 1
+    possible = repeated[group.rows] <= MOST_REPEATED
+    level.malformed[group.rows[~possible]] = True
+    return group.take(possible)
 
 
 def _divide(pending: dict[int, list[Group]], codes: Codes, group: Group) -> None:
