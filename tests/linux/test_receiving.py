@@ -214,6 +214,22 @@ def test_a_full_batch_leaves_the_rest_for_the_next() -> None:
     assert [int(payload) for batch in found for payload in batch] == list(range(12))
 
 
+def test_after_a_first_datagram_others_are_awaited_unless_the_last_batch_was_full() -> None:
+    ears = listen("127.0.0.1", 0)
+    with Receiver(ears, rows=2, linger=0.1) as receiver, sender(4) as out:
+        lasted = []
+        for _ in range(5):
+            out.sendto(b"", ("127.0.0.1", ears[0].port))
+        for many in (2, 2, 1):
+            began = time.monotonic()
+            assert len(received(receiver).sizes) == many
+            lasted.append(time.monotonic() - began >= 0.09)
+        assert lasted == [True, False, False]
+        out.sendto(b"", ("127.0.0.1", ears[0].port))
+        receiver.stop()  # which no lingering outlasts
+        assert receiver.receive(DEADLINE) is None
+
+
 def test_nothing_comes_within_the_time() -> None:
     with Receiver(listen("127.0.0.1", 0)) as receiver:
         began = time.monotonic()

@@ -74,12 +74,17 @@ class Receiver:
 
     The octets of a batch are overwritten by the ``batches``-th ``receive`` that gives one after it,
     and not before: with two, the one before last may still be worked on.  All other columns are the
-    caller's own.  Used with ``with``, which closes the sockets at its end.
+    caller's own.  After a first datagram others are awaited for ``linger`` seconds, unless the batch
+    before was full: few large batches cost less than many small ones.  Used with ``with``, which
+    closes the sockets at its end.
     """
 
-    def __init__(self, ears: Sequence[Ear], rows: int = 1024, longest: int = LONGEST, batches: int = 2) -> None:
+    def __init__(
+        self, ears: Sequence[Ear], rows: int = 1024, longest: int = LONGEST, batches: int = 2, linger: float = 0.0
+    ) -> None:
         self._hearings = [_Hearing(ear) for ear in ears]
         self._rows, self._longest, self._batches = rows, longest, batches
+        self._linger, self._full = linger, False
         self._rooms: list[Room] = []
         self._turn = 0
         self._held = ExitStack()
@@ -92,7 +97,8 @@ class Receiver:
         self._held.callback(os.close, self._wake)
         self._rooms = [Room(self._rows, self._longest) for _ in range(self._batches)]
         self._by_descriptor = {hearing.ear.socket.fileno(): hearing for hearing in self._hearings}
-        self._waiting = select.poll()
+        self._waiting, self._lingering = select.poll(), select.poll()
+        self._lingering.register(self._wake, select.POLLIN)
         for descriptor in (self._wake, *self._by_descriptor):
             self._waiting.register(descriptor, select.POLLIN)
         return self
@@ -114,15 +120,24 @@ class Receiver:
 
         The wait is rounded up to milliseconds.  Raises FleutanError where a socket fails.
         """
-        ready = [descriptor for descriptor, _ in self._waiting.poll(max(0.0, seconds) * 1000)]
+        ready = self._ready(seconds)
         if self.stopped:
             return None
         room = self._rooms[0]
         parts = list(self._fill(room, [self._by_descriptor[descriptor] for descriptor in ready]))
+        self._full = sum(len(part.sizes) for part in parts) == self._rows
         if not parts:
             return None
         self._rooms.append(self._rooms.pop(0))
         return parts[0] if len(parts) == 1 else _together(parts)
+
+    def _ready(self, seconds: float) -> list[int]:
+        """The descriptors at which something waits, and lingers where more may come."""
+        ready = [descriptor for descriptor, _ in self._waiting.poll(max(0.0, seconds) * 1000)]
+        if ready and self._linger and not self._full and not self.stopped:
+            self._lingering.poll(self._linger * 1000)
+            return [descriptor for descriptor, _ in self._waiting.poll(0)]
+        return ready
 
     def _fill(self, room: Room, ready: Sequence[_Hearing]) -> Iterator[Received]:
         """What the sockets have, each its share of the room; another one has the first go the next time."""

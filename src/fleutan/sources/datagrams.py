@@ -24,6 +24,8 @@ from fleutan.protocols.spans import Spans
 PORT = 6343
 #: Where is listened if nothing is said: nowhere beyond this host.
 LOOPBACK = ("127.0.0.1", "::1")
+#: How long datagrams are awaited that may share a batch with a first one, in seconds.
+LINGER = 0.005
 _ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 #: How long a wait is that nobody asked to be shorter, in seconds; ``stop`` ends it.
@@ -90,7 +92,7 @@ class Sockets:
             for port in self._ports:
                 for address in self._addresses or LOOPBACK:
                     self.ears += self._heard(address, port, held)
-            self._receiver = held.enter_context(Receiver(self.ears, self._rows))
+            self._receiver = held.enter_context(Receiver(self.ears, self._rows, linger=LINGER))
             self._held = held.pop_all()
         return self
 
