@@ -59,7 +59,7 @@ def test_batches_come_as_columns_and_are_accounted_for() -> None:
         for payload in (b"one", b"", b"three"):
             send(payload, port)
         assert taken(batches, 3) == [b"one", b"", b"three"]
-        assert source.accounts() == [Account(titled("127.0.0.1", port), 3, 8, 0, 0)]
+        assert source.accounts() == [Account(titled("127.0.0.1", port), 3, 8, 0, 0, {})]
 
 
 def test_several_ports_and_addresses() -> None:

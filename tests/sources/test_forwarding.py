@@ -9,12 +9,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from tests.captures import CAPTURES, needs_captures
 
 from fleutan.errors import FleutanError, UsageError
 from fleutan.linux import capabilities
 from fleutan.protocols.datagrams import Datagrams
 from fleutan.protocols.spans import Spans, joined
+from fleutan.sources.datagrams import Sockets
 from fleutan.sources.forwarding import OTHER_VERSION, TRUNCATED, Forwarding, Target, target, targets
+from fleutan.sources.recorded import Recorded
 
 needs_ipv6 = pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="needs IPv6")
 needs_raw = pytest.mark.skipif(bool(capabilities.missing(("CAP_NET_RAW",))), reason="needs CAP_NET_RAW")
@@ -130,3 +133,22 @@ def test_senders_keep_their_addresses_and_ports(version: int) -> None:
     assert [payload for payload, _ in found] == [*strings, b"b"]
     assert [name[:2] for _, name in found] == [(host, port) for port in (2000, 2001, 2002, 2003, 2001)]
     assert account[1:] == (5, sum(map(len, strings)) + 1, {OTHER_VERSION: 1})
+
+
+@needs_captures
+def test_a_recorded_host_comes_as_it_was_sent() -> None:
+    """From a capture file through the wire into batches: every octet is the same."""
+    with Recorded(str(CAPTURES / "sflow" / "host-sflow-live.pcap")) as played:
+        batches = list(played)
+    sent = [one for part in batches for one in part.spans.strings()]
+    with Sockets([0], ["127.0.0.1"]) as heard, Forwarding([target(f"127.0.0.1/{heard.ears[0].port}")]) as out:
+        for one in batches:
+            out.send(one)
+        found: list[bytes] = []
+        for came in heard.batches(DEADLINE):
+            found += came.spans.strings()
+            if len(found) >= len(sent) or not came.spans.rows:
+                break
+        assert found == sent
+        assert [account[1:3] for account in out.accounts()] == [account[1:3] for account in played.accounts()]
+    assert len(sent) == 63

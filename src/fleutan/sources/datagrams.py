@@ -44,7 +44,7 @@ class Account(NamedTuple):
     octets: int
     truncated: int
     dropped: int | None
-    rejected: dict[str, int] = {}  # noqa: RUF012 - a default of a NamedTuple
+    rejected: dict[str, int]
 
 
 class Source(Protocol):
@@ -129,7 +129,7 @@ class Sockets:
     def accounts(self) -> list[Account]:
         """What came to each socket, and what the kernel dropped until now."""
         counted = zip(self.ears, self._receiver.counts(), strict=True)
-        return [Account(ear.title, *count) for ear, count in counted]
+        return [Account(ear.title, *count, {}) for ear, count in counted]
 
 
 @contextmanager

@@ -57,7 +57,7 @@ class Recorded:
         self._now, self._sleep = now, sleep or self._pause
         self._reader, self._fragments = Reader(), Fragments()
         self._unread: Counter[str] = Counter()
-        self._account = Account(path, 0, 0, 0, None)
+        self._account = Account(path, 0, 0, 0, None, {})
         self._stopped = False
         self._wake = -1
 
