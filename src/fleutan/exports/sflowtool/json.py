@@ -76,9 +76,7 @@ def _is_earlier_counters(parts: SampleParts) -> bool:
 
 
 def _fields(pieces: Iterable[Piece], form: _Form, depth: int) -> str:
-    style = form.styles[depth]
-    written = [style.write(piece) for piece in pieces if piece[0] is not LINE]
-    return style.separator.join(filter(None, written))
+    return form.styles[depth].write([piece for piece in pieces if piece[0] is not LINE])
 
 
 def _object(fields: Iterable[str], form: _Form, depth: int) -> str:
@@ -121,7 +119,7 @@ def _specs(kind: Kind, nested: Convert) -> tuple[str, Convert | None]:
     if kind.wire:
         return "%s", _string
     if kind.port:
-        return "%s", lambda value: dumps(kind.convert(value) if kind.convert else value)
+        return "%s", dumps
     return kind.spec if kind.number else f'"{kind.spec}"', kind.convert
 
 

@@ -8,6 +8,7 @@ and counters of a host, which have none of an interface, have none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from fleutan.exports.sflowtool.heads import Dialect, Received
 from fleutan.exports.sflowtool.lines import Chosen
@@ -15,7 +16,9 @@ from fleutan.protocols.sflow.reasons import reason
 from fleutan.exports.sflowtool.samples import SampleParts, message_parts
 from fleutan.exports.sflowtool.shapes import address
 from fleutan.exports.sflowtool.text import encoded
-from fleutan.protocols.sflow.layouts import COUNTER_FORMS
+from fleutan.protocols.sflow import earlier, layouts
+from fleutan.protocols.sflow.elements import Element
+from fleutan.protocols.sflow.layouts.xdr import Layout
 
 _TUNNELS = ("", *(f"tunnel_ipv{version}_{way}_" for version in (4, 6) for way in ("out", "in")))
 _LINKS = ("", "tunnel_l2_out_", "tunnel_l2_in_")
@@ -44,27 +47,40 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "stripped": ("strippedBytes",),
     "ip_size": _each(_TUNNELS, "IPSize"),
 }
-_NUMBERS = (
-    "type",
-    "in_vlan",
-    "out_vlan",
-    "protocol",
-    "tos",
-    "ttl",
-    "sport",
-    "dport",
-    "flags",
-    "size",
-    "stripped",
-    "ip_size",
-)
 _COLUMN_OF = {
     prefix + name: column for column, names in _COLUMNS.items() for name in names for prefix in ("", "discarded_")
 }
 _CHOSEN = {faithful: Chosen(_COLUMN_OF, faithful) for faithful in (True, False)}
-_COUNTERS = COUNTER_FORMS[1][0]
-_NO_MAC = "0" * 12
+_INTERFACE = layouts.COUNTER_FORMS[1][0]
+_COUNTERS_SAMPLES = (layouts.COUNTERS_SAMPLE, layouts.COUNTERS_SAMPLE_EXPANDED, earlier.COUNTERS_SAMPLE)
+#: Sampled IPv4 and IPv6, and those of tunnels.
+_WITH_PORTS = frozenset((3, 4, 1023, 1024, 1025, 1026))
 _IPV6 = 0x86DD
+#: The columns in order, with what stands where nothing is said.
+_NOTHING = {
+    **dict.fromkeys(("source_mac", "destination_mac"), "0" * 12),
+    **dict.fromkeys(("type", "in_vlan", "out_vlan"), 0),
+    **dict.fromkeys(("source", "destination"), "-"),
+    **dict.fromkeys(("protocol", "tos", "ttl", "sport", "dport", "flags", "size"), 0),
+}
+_FORM = "%s,%s,%d,%d,%s,%s,0x%04x,%d,%d,%s,%s,%d,0x%02x,%d,%d,%d,0x%02x,%d,%d,%s\n"
+
+
+class _Places(NamedTuple):
+    """Which of a sample's values are the rate and the interfaces, and which of their bits say the number."""
+
+    rate: int
+    input: int
+    output: int
+    bits: int = 0xFFFFFFFF
+
+
+_PLACES: dict[Layout | None, _Places] = {
+    layouts.FLOW_SAMPLE: _Places(2, 5, 6, 0x3FFFFFFF),
+    layouts.FLOW_SAMPLE_EXPANDED: _Places(3, 7, 9),
+    layouts.DISCARDED_PACKET: _Places(3, 4, 5),
+    earlier.FLOW_SAMPLE: _Places(2, 5, 6),
+}
 
 
 def write_lines(messages: Iterable[Received], dialect: Dialect) -> Iterator[bytes]:
@@ -78,62 +94,51 @@ def write_lines(messages: Iterable[Received], dialect: Dialect) -> Iterator[byte
 
 
 def _line(parts: SampleParts, agent: str, dialect: Dialect) -> str:
-    named = parts.sample.named()
-    if not parts.has_elements or not parts.has_head or (dialect.faithful and not parts.sample.whole):
+    if not parts.has_head or (dialect.faithful and not parts.sample.whole):
         return ""
-    if "sampling_interval" in named or parts.sample.tag in (2, 4):
+    layout, values = parts.sample.layout, parts.sample.values
+    if layout in _COUNTERS_SAMPLES:
         return _counters(parts, agent, dialect)
-    if "reason" in named:
-        return "" if dialect.faithful else _packet("DROP", parts, agent, dialect, reason(named["reason"]))
-    if "sampling_rate" in named:
-        return _packet("FLOW", parts, agent, dialect, _signed(named["sampling_rate"], dialect))
-    return ""
+    if layout is layouts.DISCARDED_PACKET:
+        return "" if dialect.faithful else _packet("DROP", parts, agent, dialect, reason(values[-1]))
+    return _packet("FLOW", parts, agent, dialect, _signed(values[_PLACES[layout].rate], dialect))
 
 
 def _counters(parts: SampleParts, agent: str, dialect: Dialect) -> str:
-    found = [element.values for element in parts.sample.elements if element.layout is _COUNTERS]
-    whole = [values for values in found if len(values) == len(_COUNTERS.fields)]
+    found = [element.values for element in parts.sample.elements if element.layout is _INTERFACE]
+    whole = [values for values in found if len(values) == len(_INTERFACE.fields)]
     if not whole and not dialect.faithful:
         return ""
     # sflowtool writes zeros for an interface that is not there.
-    values = whole[-1] if whole else (0,) * len(_COUNTERS.fields)
+    values = whole[-1] if whole else (0,) * len(_INTERFACE.fields)
     return f"CNTR,{agent}," + ",".join(map(str, values)) + "\n"
 
 
 def _packet(kind: str, parts: SampleParts, agent: str, dialect: Dialect, last: str | int) -> str:
-    values: dict[str, str] = {}
+    found: dict[str, Any] = dict(_NOTHING)
     for element in parts.elements:
-        _CHOSEN[dialect.faithful].read(element.pieces, values)
-    number = {name: int(values.get(name, 0)) for name in _NUMBERS}
-    number.update(_struct_ports(parts))
-    input_port, output_port = parts.interfaces
-    columns = (
-        *(kind, agent, _signed(input_port, dialect), _signed(output_port, dialect)),
-        *(values.get("source_mac", _NO_MAC), values.get("destination_mac", _NO_MAC), f"0x{number['type']:04x}"),
-        *(number["in_vlan"], number["out_vlan"], values.get("source", "-"), values.get("destination", "-")),
-        *(number["protocol"], f"0x{number['tos']:02x}", number["ttl"], number["sport"], number["dport"]),
-        *(f"0x{number['flags']:02x}", number["size"], _ip_size(number, dialect), last),
-    )
-    return ",".join(map(str, columns)) + "\n"
+        _CHOSEN[dialect.faithful].read(element.pieces, found)
+        if element.tag in _WITH_PORTS:
+            found.update(_ports(parts.sample.elements))
+    place = _PLACES[parts.sample.layout]
+    values = parts.sample.values
+    ports = [_signed(values[number] & place.bits, dialect) for number in (place.input, place.output)]
+    size = _ip_size(found, dialect)
+    return _FORM % (kind, agent, *ports, *map(found.__getitem__, _NOTHING), size, last)
 
 
-def _struct_ports(parts: SampleParts) -> dict[str, int]:
+def _ports(elements: Iterable[Element]) -> dict[str, int]:
     """The ports of a structure that gives them as such, whatever the packet carries."""
-    for element in reversed(parts.sample.elements):
-        if element.layout and {"src_port", "tcp_flags"} <= set(element.layout.names):
-            named = element.named()
-            if "dst_port" in named:
-                return {"sport": named["src_port"], "dport": named["dst_port"]}
-    return {}
+    values = next(element.values for element in elements if element.tag in _WITH_PORTS)
+    return {"sport": values[4], "dport": values[5]} if len(values) == 8 else {}
 
 
-def _ip_size(number: dict[str, int], dialect: Dialect) -> int:
-    if not dialect.faithful:
-        return number["ip_size"]
+def _ip_size(found: dict[str, Any], dialect: Dialect) -> int:
+    size: int = found.get("ip_size", 0)
     # sflowtool knows only where IPv4 begins.
-    if number["ip_size"] and number["type"] != _IPV6:
-        return number["ip_size"]
-    return number["size"] - number["stripped"]
+    if dialect.faithful and (not size or found["type"] == _IPV6):
+        size = found["size"] - found.get("stripped", 0)
+    return size
 
 
 def _signed(value: int, dialect: Dialect) -> int:

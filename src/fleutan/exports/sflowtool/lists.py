@@ -18,26 +18,30 @@ _HEADER_ROOM = 682
 _SET = 1
 
 
-def element_pieces(element: Element, place: Place) -> list[Piece]:
-    """An element as pieces of output: its number, and what it says."""
-    if element.layout is None:
-        return unknown(element, place)
-    return _printer(element.layout, place)(element)
+@lru_cache(64)
+def printers(place: Place) -> Printers:
+    """What prints elements at this place, each structure's made when it first comes."""
+    return Printers(place)
 
 
-@lru_cache(1024)
-def _printer(layout: Layout, place: Place) -> Pieces:
-    make = _MAKERS.get(layout.name)
-    # A structure that sflowtool numbers among others is printed by tables even where it is cut.
-    whole = make(layout, place) if make else by_table(layout, place)
-    count = len(layout.fields)
-    return lambda element: whole(element) if len(element.values) == count else _cut(element, layout, place)
+class Printers(dict[Layout | None, Pieces]):
+    """Structures and what makes pieces of output of them: the number, and what the element says."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__({None: partial(unknown, place=place)})
+        self._place = place
+
+    def __missing__(self, layout: Layout) -> Pieces:
+        make = _MAKERS.get(layout.name)
+        self[layout] = made = _of_whole(layout, make, self._place) if make else by_table(layout, self._place)
+        return made
 
 
-def _cut(element: Element, layout: Layout, place: Place) -> list[Piece]:
-    if layout.name in _MAKERS:
-        return [(shape(*lead(layout, place), prefix=place.prefix), ())]
-    return by_table(layout, place)(element)
+def _of_whole(layout: Layout, make: Callable[[Layout, Place], Pieces], place: Place) -> Pieces:
+    """Prints a structure that is whole; of one that is cut, its number."""
+    whole, count = make(layout, place), len(layout.fields)
+    cut = shape(*lead(layout, place), prefix=place.prefix)
+    return lambda element: whole(element) if len(element.values) == count else [(cut, ())]
 
 
 def _header(layout: Layout, place: Place) -> Pieces:
@@ -126,13 +130,13 @@ def _gateway(layout: Layout, place: Place) -> Pieces:
     preference = shape(("BGP_localpref", NUMBER), prefix=place.prefix)
 
     def old(element: Element) -> list[Piece]:
-        *given, route = element.values
+        given, route = element.values[:-1], element.values[-1]
         last = (route[-1], route[0]) if route else (0, 0)
         shown = [(path, ("-".join(map(str, route)),))] if route else []
         return [(first, given), (plain, (*last, len(route))), *shown]
 
     def pieces(element: Element) -> list[Piece]:
-        *given, segments, tags, local = element.values
+        given, (segments, tags, local) = element.values[:-3], element.values[-3:]
         found: list[Piece] = [(first, given)]
         if segments:
             found.append((path, (_path(segments, place.faithful),)))

@@ -19,6 +19,7 @@ _IPX_TYPES = frozenset((0x0200, 0x0201, 0x0600))
 _EXTENSIONS = frozenset((0, 43, 44, 51, 60))
 _IPV6 = struct.Struct("!IHBB16s16s")
 _PORTS = struct.Struct("!HHH")
+_WHOLE = struct.Struct("!6s6sHBBHHHBB2x4s4sHHH")
 _ETHERNET = struct.Struct("!6s6sH")
 #: Header protocols that sFlow numbers, and whose packets are not taken apart.
 _NOT_DECODED = frozenset((2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 16, 17, 18))
@@ -41,12 +42,19 @@ class Shapes(NamedTuple):
     ports_of_tcp: Shape
     udp: Shape
     icmp: Shape
+    plain_tcp: Shape
+    plain_udp: Shape
 
 
 def _shape(names: str, prefix: str, kinds: str = "") -> Shape:
     letters = {"n": NUMBER, "m": MAC, "a": ADDRESS, "w": WORD, "l": LABEL}
     words = names.split()
     return shape(*zip(words, (letters[kind] for kind in kinds or "n" * len(words)), strict=True), prefix=prefix)
+
+
+_TCP = "TCPSrcPort TCPDstPort TCPFlags"
+_UDP = "UDPSrcPort UDPDstPort UDPBytes"
+_PLAIN = "dstMAC srcMAC ethernet_type IPSize ip.tot_len srcIP dstIP IPProtocol IPTOS IPTTL IPID"
 
 
 @lru_cache(4)
@@ -63,10 +71,12 @@ def shapes(prefix: str) -> Shapes:
         _shape("IPTOS IP6_label IPV6_payloadLen IPTTL srcIP6 dstIP6", prefix, "nlwnaa"),
         _shape("IP6HeaderExtension", prefix),
         _shape("IPProtocol", prefix),
-        _shape("TCPSrcPort TCPDstPort TCPFlags", prefix),
+        _shape(_TCP, prefix),
         _shape("TCPSrcPort TCPDstPort", prefix),
-        _shape("UDPSrcPort UDPDstPort UDPBytes", prefix),
+        _shape(_UDP, prefix),
         _shape("ICMPType ICMPCode", prefix),
+        _shape(f"{_PLAIN} {_TCP}", prefix, "mmnnnaannnnnnn"),
+        _shape(f"{_PLAIN} {_UDP}", prefix, "mmnnnaannnnnnn"),
     )
 
 
@@ -92,8 +102,11 @@ def decode(header: bytes, protocol: int, size: int, prefix: str, faithful: bool)
     ``protocol`` is sFlow's header_protocol.  ``faithful`` gives the identification of IPv4 in the
     order of octets in which sflowtool prints it, and no types of ICMPv6, which it has not.
     """
-    pieces: list[Piece] = []
     names = shapes(prefix)
+    plain = _plain(header, size, names, faithful) if protocol == 1 else None
+    if plain:
+        return [plain]
+    pieces: list[Piece] = []
     if protocol == 1:
         network = _link(header, names, prefix, pieces)
     elif protocol in (11, 12):
@@ -105,6 +118,23 @@ def decode(header: bytes, protocol: int, size: int, prefix: str, faithful: bool)
         pieces.append((names.ip_size, (size - network.at,)))
         (_ipv4 if network.version == 4 else _ipv6)(header, network.at, names, pieces, faithful)
     return pieces
+
+
+def _plain(header: bytes, size: int, names: Shapes, faithful: bool) -> Piece | None:
+    """TCP or UDP in IPv4 in Ethernet without tags, options and fragments: most packets, at once."""
+    if len(header) < 48:
+        return None
+    destination, source, kind, first, tos, length, identification, fragment, ttl, protocol, sender, receiver, *ports = (
+        _WHOLE.unpack_from(header)
+    )
+    if kind != 0x0800 or first != 0x45 or fragment & 0x1FFF or protocol not in (6, 17):
+        return None
+    if faithful:
+        identification = (identification & 0xFF) << 8 | identification >> 8
+    last = header[47] if protocol == 6 else ports[2]
+    link = (destination, source, kind, size - 14)
+    network = (length, sender, receiver, protocol, tos, ttl, identification)
+    return names.plain_tcp if protocol == 6 else names.plain_udp, (*link, *network, ports[0], ports[1], last)
 
 
 def _other(header: bytes, protocol: int, names: Shapes, pieces: list[Piece]) -> None:

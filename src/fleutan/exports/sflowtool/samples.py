@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from fleutan.exports.sflowtool.lists import element_pieces
+from fleutan.exports.sflowtool.lists import printers
 from fleutan.protocols.sflow.reasons import reason, reason_as_sflowtool
-from fleutan.exports.sflowtool.shapes import LINE, NUMBER, STRING, Kind, Piece, Shape, as_sent, readable, shape
+from fleutan.exports.sflowtool.shapes import LINE, NUMBER, STRING, WORD, Kind, Piece, Shape, as_sent, readable, shape
 from fleutan.exports.sflowtool.structures import Place, kind_of
 from fleutan.protocols.sflow import earlier, layouts
 from fleutan.protocols.sflow.layouts import ATTRIBUTE, METRIC
@@ -33,6 +33,11 @@ class SampleParts(NamedTuple):
     elements: list[Part]
 
     @property
+    def pieces(self) -> list[Piece]:
+        """All of it, in order."""
+        return [*self.head, *[piece for element in self.elements for piece in element.pieces]]
+
+    @property
     def has_elements(self) -> bool:
         """Whether it is of a kind that has elements, if only none."""
         return self.sample.layout in _HEADS
@@ -43,36 +48,27 @@ class SampleParts(NamedTuple):
         head = _HEADS.get(self.sample.layout) if self.sample.layout else None
         return head is not None and len(self.sample.values) >= head.ends[-1]
 
-    @property
-    def interfaces(self) -> tuple[int, int]:
-        """The numbers of the input and the output interface, 0 where they are not said."""
-        named = self.sample.named()
-        if "input_value" in named:
-            return named["input_value"], named.get("output_value", 0)
-        # Two bits of the compact form say what the others are.
-        bits = 0x3FFFFFFF if self.sample.layout is layouts.FLOW_SAMPLE else 0xFFFFFFFF
-        return named.get("input", 0) & bits, named.get("output", 0) & bits
+
+def _interface(way: int, number: int) -> int | str:
+    """A number, or what became of the packet instead."""
+    return f"{('', 'dropCode ', 'multiple ', 'format==3 ')[way & 3]}{number}" if way else number
 
 
-def _port(value: tuple[int, int]) -> str | int:
-    way, number = value
-    return number if not way else ("", "dropCode ", "multiple ", "format==3 ")[way & 3] + str(number)
+def _earlier_interface(port: int) -> int | str:
+    if port < 1 << 31:
+        return port
+    return f"multiple {port & 0x7FFFFFFF}" if port & 0x7FFFFFFF else "multiple >1"
 
 
-def _pair(source: tuple[int, int]) -> str:
-    return f"{source[0]}:{source[1]}"
+def _compact_interface(port: int) -> int | str:
+    return _interface(port >> 30, port & 0x3FFFFFFF) if port >> 30 else port
 
 
-def _earlier_port(value: int) -> str | int:
-    if value < 1 << 31:
-        return value
-    return f"multiple {value & 0x7FFFFFFF}" if value & 0x7FFFFFFF else "multiple >1"
+def _source(number: int) -> str:
+    return f"{number >> 24}:{number & 0xFFFFFF}"
 
 
-#: A number, or what became of the packet instead.
-PORT = Kind(convert=_port, port=True)
-_EARLIER_PORT = Kind(convert=_earlier_port, port=True)
-_SOURCE = Kind(convert=_pair)
+_PORT = Kind(port=True)
 _REASONS = (Kind(convert=reason), Kind(convert=reason_as_sflowtool))
 
 
@@ -85,55 +81,47 @@ class _Head(NamedTuple):
 
     kind: str
     entries: tuple[tuple[str, Kind], ...]
-    values: Callable[[Sequence[Any]], Sequence[Any]]
+    values: Callable[[tuple[Any, ...]], tuple[Any, ...]]
     ends: tuple[int, ...]
 
 
-def _compact(source: int) -> tuple[int, int]:
-    return source >> 24, source & 0xFFFFFF
-
-
-def _interface(port: int) -> tuple[int, int]:
-    return port >> 30, port & 0x3FFFFFFF
-
-
-_START = (("sampleSequenceNo", NUMBER), ("sourceId", _SOURCE))
+_START = (("sampleSequenceNo", NUMBER), ("sourceId", WORD))
 _RATES = (("meanSkipCount", NUMBER), ("samplePool", NUMBER), ("dropEvents", NUMBER))
-_FLOW = (*_START, *_RATES, ("inputPort", PORT), ("outputPort", PORT))
+_FLOW = (*_START, *_RATES, ("inputPort", _PORT), ("outputPort", _PORT))
 _HEADS: dict[Layout, _Head] = {
     layouts.FLOW_SAMPLE: _Head(
         "FLOWSAMPLE",
         _FLOW,
-        lambda v: (v[0], _compact(v[1]), v[2], v[3], v[4], _interface(v[5]), _interface(v[6])),
+        lambda v: (v[0], _source(v[1]), *v[2:5], _compact_interface(v[5]), _compact_interface(v[6])),
         (1, 2, 3, 4, 5, 6, 7),
     ),
     layouts.FLOW_SAMPLE_EXPANDED: _Head(
         "FLOWSAMPLE",
         _FLOW,
-        lambda v: (v[0], (v[1], v[2]), v[3], v[4], v[5], (v[6], v[7]), (v[8], v[9])),
+        lambda v: (v[0], f"{v[1]}:{v[2]}", *v[3:6], _interface(v[6], v[7]), _interface(v[8], v[9])),
         (1, 3, 4, 5, 6, 8, 10),
     ),
-    layouts.COUNTERS_SAMPLE: _Head("COUNTERSSAMPLE", _START, lambda v: (v[0], _compact(v[1])), (1, 2)),
-    layouts.COUNTERS_SAMPLE_EXPANDED: _Head("COUNTERSSAMPLE", _START, lambda v: (v[0], (v[1], v[2])), (1, 3)),
+    layouts.COUNTERS_SAMPLE: _Head("COUNTERSSAMPLE", _START, lambda v: (v[0], _source(v[1])), (1, 2)),
+    layouts.COUNTERS_SAMPLE_EXPANDED: _Head("COUNTERSSAMPLE", _START, lambda v: (v[0], f"{v[1]}:{v[2]}"), (1, 3)),
     layouts.DISCARDED_PACKET: _Head(
         "DISCARD",
         (
             *(*_START, ("dropEvents", NUMBER), ("inputPort", NUMBER), ("outputPort", NUMBER)),
             *(("discardCode", NUMBER), ("discardReason", _REASONS[0])),
         ),
-        lambda v: (v[0], (v[1], v[2]), v[3], v[4], v[5], v[6], v[6]),
+        lambda v: (v[0], f"{v[1]}:{v[2]}", *v[3:7], v[6]),
         (1, 3, 4, 5, 6, 7, 7),
     ),
     earlier.FLOW_SAMPLE: _Head(
         "FLOWSAMPLE",
-        (*_START, *_RATES, ("inputPort", NUMBER), ("outputPort", _EARLIER_PORT)),
-        lambda v: (v[0], _compact(v[1]), *v[2:7]),
+        (*_START, *_RATES, ("inputPort", NUMBER), ("outputPort", _PORT)),
+        lambda v: (v[0], _source(v[1]), *v[2:6], _earlier_interface(v[6])),
         (1, 2, 3, 4, 5, 6, 7),
     ),
     earlier.COUNTERS_SAMPLE: _Head(
         "COUNTERSSAMPLE",
         (*_START, ("statsSamplingInterval", NUMBER), ("counterBlockVersion", NUMBER)),
-        lambda v: (v[0], _compact(v[1]), v[2], v[3]),
+        lambda v: (v[0], _source(v[1]), v[2], v[3]),
         (1, 2, 3, 4),
     ),
 }
@@ -154,7 +142,7 @@ def data_source(sample: Sample) -> str:
     head = _HEADS.get(sample.layout) if sample.layout else None
     if head is None or len(sample.values) < head.ends[1]:
         return "0:0"
-    return _pair(head.values((*sample.values, *[0] * 10))[1])
+    return str(head.values((*sample.values, *[0] * 10))[1])
 
 
 def sample_parts(sample: Sample, place: Place, version: int) -> SampleParts:
@@ -165,7 +153,8 @@ def sample_parts(sample: Sample, place: Place, version: int) -> SampleParts:
         return SampleParts(sample, _figures(sample, place), [])
     block = "" if version < 5 else "counters" if head.kind == "COUNTERSSAMPLE" else "flow"
     inner = place._replace(block=block, prefix="discarded_" if head.kind == "DISCARD" else "")
-    elements = [Part(element.tag, element_pieces(element, inner)) for element in sample.elements]
+    printer = printers(inner)
+    elements = [Part(element.tag, printer[element.layout](element)) for element in sample.elements]
     return SampleParts(sample, [_head_piece(sample, layout, place.faithful)], elements)
 
 
@@ -212,4 +201,4 @@ def _figures(sample: Sample, place: Place) -> list[Piece]:
         case, item = choice.cases[number][1:]
         entries.append((f"{kind}_{case}_{word(name)}", kind_of("", item, place.faithful)))
         values.append(value)
-    return [(shape(*entries), values)]
+    return [(shape(*entries), tuple(values))]

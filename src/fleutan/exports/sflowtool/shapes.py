@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+#: How many a format keeps; names that senders choose make ever new ones.
+_TEMPLATES = 4096
 Convert = Callable[[Any], Any]
 
 
@@ -41,6 +44,7 @@ def readable(octets: bytes) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
+@lru_cache(4096)
 def address(octets: bytes) -> str:
     """An address as sflowtool prints it: IPv6 in eight groups, an unknown one as ``-``."""
     if len(octets) == 4:
@@ -107,7 +111,7 @@ class Shape:
         return Shape(tuple(entry for entry in self.entries if entry[0] not in names))
 
 
-Piece = tuple[Shape, Sequence[Any]]
+Piece = tuple[Shape, tuple[Any, ...]]
 
 
 def shape(*entries: tuple[str, Kind | str], prefix: str = "") -> Shape:
@@ -119,7 +123,6 @@ def shape(*entries: tuple[str, Kind | str], prefix: str = "") -> Shape:
 LINE = shape(("", NOTE))
 
 
-@dataclass(frozen=True, eq=False)
 class Style:
     """A format.
 
@@ -127,34 +130,41 @@ class Style:
     written and what makes of it what is written; ``separator`` stands between entries.
     """
 
-    entry: Callable[[str, str], str]
-    specs: Callable[[Kind], tuple[str, Convert | None]]
-    separator: str = ""
+    def __init__(
+        self,
+        entry: Callable[[str, str], str],
+        specs: Callable[[Kind], tuple[str, Convert | None]],
+        separator: str = "",
+    ) -> None:
+        self._entry = entry
+        self._specs = specs
+        self._separator = separator
+        # Samples of one agent have few shapes, and one template for all pieces of a sample is half the work.
+        self._templates: dict[tuple[Shape, ...], tuple[str, list[tuple[int, Convert]]]] = {}
 
-    def write(self, piece: Piece) -> str:
-        """The piece as text."""
-        outline, values = piece
-        found = outline.templates.get(self)
-        if found is None:
-            found = outline.templates[self] = self._template(outline)
-        template, converts = found
-        if converts:
-            values = list(values)
-            for number, convert in converts:
-                values[number] = convert(values[number])
+    def write(self, pieces: Sequence[Piece]) -> str:
+        """The pieces as text."""
+        outlines = tuple([outline for outline, _ in pieces])
+        template, converts = self._templates.get(outlines) or self._template(outlines)
+        values = [value for _, given in pieces for value in given]
+        for number, convert in converts:
+            values[number] = convert(values[number])
         return template % tuple(values)
 
-    def _template(self, outline: Shape) -> tuple[str, tuple[tuple[int, Convert], ...]]:
+    def _template(self, outlines: tuple[Shape, ...]) -> tuple[str, list[tuple[int, Convert]]]:
         parts: list[str] = []
         converts: list[tuple[int, Convert]] = []
         number = 0
-        for name, kind in outline.entries:
+        for name, kind in (entry for outline in outlines for entry in outline.entries):
             if isinstance(kind, str):
-                value = self.specs(WORD)[0].replace("%s", kind.replace("%", "%%"))
+                value = self._specs(WORD)[0].replace("%s", kind.replace("%", "%%"))
             else:
-                value, convert = self.specs(kind)
+                value, convert = self._specs(kind)
                 if convert:
                     converts.append((number, convert))
                 number += 1
-            parts.append(self.entry(name.replace("%", "%%"), value))
-        return self.separator.join(parts), tuple(converts)
+            parts.append(self._entry(name.replace("%", "%%"), value))
+        if len(self._templates) >= _TEMPLATES:
+            self._templates.clear()
+        made = self._templates[outlines] = self._separator.join(parts), converts
+        return made

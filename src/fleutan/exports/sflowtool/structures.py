@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
@@ -159,13 +159,13 @@ class _Printer:
     """
 
     outline: Shape
-    pick: Callable[[Sequence[Any]], Sequence[Any]] | None
+    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None
     strings: tuple[int, ...]
     fields: int
     variants: dict[tuple[int, ...], Shape] = field(default_factory=dict)
 
     def __call__(self, element: Element) -> list[Piece]:
-        values: Sequence[Any] = element.values
+        values = element.values
         if len(values) < self.fields:
             shown = () if self.pick else values
             return [(self.outline.first(len(shown)), shown)]
@@ -176,4 +176,4 @@ class _Printer:
             return [(self.outline, values)]
         if gone not in self.variants:
             self.variants[gone] = self.outline.without(gone)
-        return [(self.variants[gone], [value for number, value in enumerate(values) if number not in gone])]
+        return [(self.variants[gone], tuple(value for number, value in enumerate(values) if number not in gone))]

@@ -32,12 +32,9 @@ def write_text(messages: Iterable[Received], dialect: Dialect) -> Iterator[bytes
     """The text of each datagram."""
     write = _STYLES[dialect.faithful].write
     for received in messages:
-        lines = [_START, *map(write, datagram_pieces(received, dialect))]
+        lines = [_START, write(datagram_pieces(received, dialect))]
         for parts in message_parts(received.message, dialect.faithful):
-            lines.append(_START_SAMPLE)
-            lines.extend(map(write, parts.head))
-            for element in parts.elements:
-                lines.extend(map(write, element.pieces))
+            lines += (_START_SAMPLE, write(parts.pieces))
             if parts.sample.whole or not dialect.faithful:
                 lines.append(_END_SAMPLE)
         lines.append(_problems(received, dialect))
@@ -78,7 +75,7 @@ def _lines(received: Received, dialect: Dialect) -> Iterator[str]:
     for number, piece in enumerate(pieces):
         last = number == len(pieces) - 1 and message.sample_count is not None
         context = contexts[2] if last else places[piece[0].names[0][0] == "agentSubId"]
-        yield _indented(write(piece), context + " 0:0 0:0 0:0 ")
+        yield _indented(write([piece]), context + " 0:0 0:0 0:0 ")
     context = " 0:0 0:0 0:0 "
     for parts in message_parts(message, dialect.faithful):
         for text, around in _sample_texts(parts, dialect, message.version or 5):
@@ -104,7 +101,7 @@ def _sample_texts(parts: SampleParts, dialect: Dialect, version: int) -> Iterato
     tag = f"{sample.tag >> 12}:{sample.tag & 0xFFF}"
     source = data_source(sample)
     yield _START_SAMPLE, f" 0:0 {tag} 0:0 "
-    lines = "".join(map(write, parts.head)).splitlines(keepends=True)
+    lines = write(parts.head).splitlines(keepends=True)
     # Counters, and flows of the earlier versions, say their sequence number before their source is read.
     known = 3 if version < 5 or sample.tag in (2, 4) else 2
     yield "".join(lines[:known]), f" 0:0 {tag} 0:0 "
@@ -112,7 +109,7 @@ def _sample_texts(parts: SampleParts, dialect: Dialect, version: int) -> Iterato
     yield "".join(lines[known:]), around
     for element in parts.elements:
         around = f" {source} {tag} {element.tag >> 12}:{element.tag & 0xFFF} " if version >= 5 else around
-        yield "".join(map(write, element.pieces)), around
+        yield write(element.pieces), around
     if parts.sample.whole or not dialect.faithful:
         yield _END_SAMPLE, around
 

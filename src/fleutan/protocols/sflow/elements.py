@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fleutan.protocols.sflow.cursor import Broken, Cursor, Problem, Reason, Step, Values, reader
 from fleutan.protocols.sflow.layouts import COUNTER_FORMS, FLOW_FORMS
-from fleutan.protocols.sflow.layouts.xdr import Array, Elements, Field, Fixed, Layout, octets
+from fleutan.protocols.sflow.layouts.xdr import Array, Elements, Field, Fixed, Layout, Octets, octets
 
 
 class Element(NamedTuple):
@@ -31,9 +31,14 @@ class Element(NamedTuple):
 
 
 class Forms(NamedTuple):
-    """How elements of one kind are read: by number and length where both say all, else by number."""
+    """How elements of one kind are read.
+
+    ``exact`` are structures of fixed fields, by number and length; ``ending`` those that end with
+    octets, by number, with the fields before and the octets' length; ``others`` all, by number.
+    """
 
     exact: Mapping[tuple[int, int], tuple[Layout, struct.Struct]]
+    ending: Mapping[int, tuple[Layout, struct.Struct]]
     others: Mapping[int, tuple[tuple[Layout, Step], ...]]
 
 
@@ -55,8 +60,23 @@ def read_elements(cursor: Cursor, count: int, forms: Forms, structure: str) -> l
             cursor.at = at + 8 + size
             found.append(Element(tag, form[0], form[1].unpack_from(datagram, at + 8)))
         else:
-            found.append(_element(cursor, forms))
+            found.append(_ending(cursor, tag, size, forms) or _element(cursor, forms))
     return found
+
+
+def _ending(cursor: Cursor, tag: int, size: int, forms: Forms) -> Element | None:
+    """The next element, if it ends with octets that fill it; sampled headers do, so this is short."""
+    form = forms.ending.get(tag)
+    at = cursor.at + 8
+    if form is None or size & 3 or not form[1].size <= size <= cursor.end - at:
+        return None
+    layout, head = form
+    *values, length = head.unpack_from(cursor.datagram, at)
+    start = at + head.size
+    if start + length + (-length & 3) != at + size:
+        return None
+    cursor.at = at + size
+    return Element(tag, layout, (*values, cursor.datagram[start : start + length]))
 
 
 def _element(cursor: Cursor, forms: Forms) -> Element:
@@ -107,20 +127,30 @@ def _nests(fields: tuple[Field, ...]) -> bool:
     )
 
 
+def _codes(fields: tuple[Field, ...]) -> str:
+    return "".join(field.type.code for field in fields if isinstance(field.type, Fixed))
+
+
 def _forms(layouts: Mapping[int, tuple[Layout, ...]]) -> Forms:
     exact = {}
     for forms in layouts.values():
         for layout in forms:
             size = octets(layout.fields)
             if size is not None:
-                codes = "".join(field.type.code for field in layout.fields if isinstance(field.type, Fixed))
-                exact[layout.tag, size] = layout, struct.Struct("!" + codes)
+                exact[layout.tag, size] = layout, struct.Struct("!" + _codes(layout.fields))
+    ending = {
+        tag: (layout, struct.Struct("!" + _codes(layout.fields[:-1]) + "I"))
+        for tag, (layout, *more) in layouts.items()
+        if not more and isinstance(layout.fields[-1].type, Octets) and octets(layout.fields[:-1]) is not None
+    }
     others = {
         tag: tuple((layout, reader(layout.fields, _nested)) for layout in forms) for tag, forms in layouts.items()
     }
-    return Forms(exact, others)
+    return Forms(exact, ending, others)
 
 
 FLOWS = _forms(FLOW_FORMS)
 COUNTERS = _forms(COUNTER_FORMS)
-_INNER = Forms(FLOWS.exact, {tag: forms for tag, forms in FLOWS.others.items() if not _nests(forms[0][0].fields)})
+_INNER = Forms(
+    FLOWS.exact, FLOWS.ending, {tag: forms for tag, forms in FLOWS.others.items() if not _nests(forms[0][0].fields)}
+)
