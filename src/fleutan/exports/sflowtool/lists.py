@@ -18,12 +18,6 @@ _HEADER_ROOM = 682
 _SET = 1
 
 
-@lru_cache(64)
-def printers(place: Place) -> Printers:
-    """What prints elements at this place, each structure's made when it first comes."""
-    return Printers(place)
-
-
 class Printers(dict[Layout | None, Pieces]):
     """Structures and what makes pieces of output of them: the number, and what the element says."""
 
