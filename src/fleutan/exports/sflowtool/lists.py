@@ -65,7 +65,7 @@ def _payload(layout: Layout, place: Place) -> Pieces:
         outline = shape(*lead(layout, place), ("cipher_suite", NUMBER), ("payloadBytes", OCTETS), prefix=place.prefix)
         return lambda element: [(outline, element.values)]
     first = shape(*lead(layout, place), ("cipher_suite", NUMBER), prefix=place.prefix)
-    header = _header(layout, place._replace(block=""))
+    header = _header(layout, place._replace(numbered=False))
     return lambda element: [
         (first, element.values[:1]),
         *header(element._replace(values=element.values[1:])),

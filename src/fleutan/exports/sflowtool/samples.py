@@ -171,10 +171,14 @@ def _ready(layout: Layout, faithful: bool, nested: bool) -> _Ready:
     head = _HEADS[layout]
     entries = [(name, _REASONS[faithful] if name == "discardReason" else kind) for name, kind in head.entries]
     outline = shape(("sampleType_tag", f"{layout.enterprise}:{layout.format}"), ("sampleType", head.kind), *entries)
-    earlier_one = layout in (earlier.FLOW_SAMPLE, earlier.COUNTERS_SAMPLE)
-    block = "" if earlier_one else "counters" if head.kind == "COUNTERSSAMPLE" else "flow"
-    prefix = "discarded_" if head.kind == "DISCARD" else ""
-    return _Ready(head, outline, Printers(Place(block, prefix, faithful, nested)))
+    place = Place(
+        "counters" if head.kind == "COUNTERSSAMPLE" else "flow",
+        "discarded_" if head.kind == "DISCARD" else "",
+        faithful,
+        nested,
+        numbered=layout not in (earlier.FLOW_SAMPLE, earlier.COUNTERS_SAMPLE),
+    )
+    return _Ready(head, outline, Printers(place))
 
 
 def _cut(sample: Sample, ready: _Ready) -> Piece:

@@ -38,14 +38,15 @@ Pieces = Callable[[Element], list[Piece]]
 class Place(NamedTuple):
     """Where an element stands and how it is to be written.
 
-    ``block`` is ``flow``, ``counters``, or empty in versions 2 and 4, whose elements have no
-    numbers; ``prefix`` stands before each name.  ``nested`` is for formats that have lists.
+    ``block`` is ``flow`` or ``counters``; ``prefix`` stands before each name.  ``nested`` is for
+    formats that have lists.  Elements of versions 2 and 4 are not ``numbered``.
     """
 
     block: str
     prefix: str = ""
     faithful: bool = False
     nested: bool = False
+    numbered: bool = True
 
 
 _STATUS = (
@@ -106,7 +107,7 @@ def kind_of(name: str, item: Type, faithful: bool) -> Kind:
 
 def lead(layout: Layout, place: Place) -> tuple[tuple[str, str], ...]:
     """The line that names the structure."""
-    if not place.block:
+    if not place.numbered:
         return ()
     name = "counterBlock_tag" if place.block == "counters" else "flowBlock_tag"
     return ((name, f"{layout.enterprise}:{layout.format}"),)
@@ -146,9 +147,13 @@ def by_table(layout: Layout, place: Place) -> Pieces:
 
 def _order(layout: Layout, printed: Printed) -> tuple[list[str], list[int]]:
     """The names, and the number of the field that each is printed from."""
-    words = [word.partition("=") for word in printed.names.split()[: len(layout.fields)]]
-    numbers = [layout.names.index(field) if field else number for number, (_, _, field) in enumerate(words)]
-    return [name for name, _, _ in words], numbers
+    words = [word.partition("=") for word in printed.names.split()]
+    if any(field for _, _, field in words):
+        # Earlier versions have fewer fields.
+        words = [word for word in words if word[2] in layout.names]
+        return [name for name, _, _ in words], [layout.names.index(field) for _, _, field in words]
+    names = [name for name, _, _ in words][: len(layout.fields)]
+    return names, list(range(len(names)))
 
 
 @dataclass(frozen=True)

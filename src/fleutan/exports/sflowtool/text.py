@@ -28,6 +28,11 @@ _STYLES = {
 }
 
 
+def style_of(faithful: bool) -> Style:
+    """The style of text."""
+    return _STYLES[faithful]
+
+
 def write_text(messages: Iterable[Received], dialect: Dialect) -> Iterator[bytes]:
     """The text of each datagram."""
     write = _STYLES[dialect.faithful].write
