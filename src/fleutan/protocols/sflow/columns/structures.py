@@ -100,12 +100,12 @@ class _Cursors:
         """Reads these fields and stands behind them."""
         block = self.words.blocks(self.at, run.size >> 2)
         room = self.room
-        whole = self.good & (room >= run.size)
+        short = ~self.good | (room < run.size)
+        some_short = short.any()
         for name, kind, begin in run.fixed:
-            self.keep(
-                name, DECODERS[kind](block, begin >> 2, begin & 3), whole | self.good & (room >= begin + kind.size)
-            )
-        self.stop(~whole, Reason.CUT)
+            values = DECODERS[kind](block, begin >> 2, begin & 3)
+            self.keep(name, values, self.good & (room >= begin + kind.size) if some_short else self.good)
+        self.stop(short, Reason.CUT)
         self.at = self.at + (run.size >> 2)
         if run.last:
             _VARIABLE[type(run.last.type)](self, run.last, block[-1])
