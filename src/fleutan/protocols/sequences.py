@@ -93,7 +93,8 @@ class Sequences:
         arrivals = Arrivals(np.zeros(len(groups), np.uint8), np.zeros(len(groups), np.int64))
         if len(groups):
             slots = np.fromiter(map(self._slot, keys), np.int64, len(keys))
-            order = np.argsort(groups, kind="stable")
+            # Numbers of 16 bits are sorted in a third of the time.
+            order = np.argsort(groups.astype(np.uint16) if len(keys) <= 1 << 16 else groups, kind="stable")
             rows = _Rows.of(groups[order], sequence[order], step[order])
             begun = np.zeros(len(groups), np.bool_) if anew is None else anew[order]
             arrivals.kind[order], arrivals.missing[order] = self._judge(rows, slots[rows.group], begun)
