@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from ipaddress import IPv6Address
-from pathlib import Path
 from typing import Any
 
 import numpy as np

@@ -67,9 +67,7 @@ def test_semantics_and_unit_are_empty_where_the_registry_says_none() -> None:
 def test_an_element_back_has_the_type_of_the_one_forth() -> None:
     assert element(REVERSE, 86) == Element(REVERSE, 86, "reversePacketTotalCount", "u64", "total", "packets")
     assert element(6871, 40).name == "flowAttributes"
-    assert element(6871, 0x4000 | 40) == element(6871, 40)._replace(
-        number=0x4000 | 40, name="reverseFlowAttributes"
-    )
+    assert element(6871, 0x4000 | 40) == element(6871, 40)._replace(number=0x4000 | 40, name="reverseFlowAttributes")
 
 
 def test_what_nobody_named_is_octets_with_a_name_of_its_own() -> None:

@@ -58,8 +58,8 @@ def test_fields_come_back_whatever_their_lengths(made: tuple[list[int], list[lis
                 assert there == (len(octets) <= 8)
                 assert not there or number & (1 << 8 * len(octets)) - 1 == int.from_bytes(octets)
             halves, known = group.halves(place)
-            there = [len(octets) == 16 for octets in column]
-            assert _all(group, known) == (there if size == VARIABLE or size == 16 else [False] * len(column))
+            long = [len(octets) == 16 for octets in column]
+            assert _all(group, known) == (long if size in (VARIABLE, 16) else [False] * len(column))
             for octets, pair in zip(column, halves.tolist(), strict=True):
                 if len(octets) == 16:
                     assert struct.pack("!qq", *pair) == octets

@@ -18,6 +18,7 @@ from fleutan.protocols.netflow.wire.templates import (
     layout,
     places,
     read_set,
+    written,
 )
 
 PLAIN_9 = Template(9, False, 0, specifiers(*PLAIN))
@@ -25,7 +26,10 @@ PLAIN_9 = Template(9, False, 0, specifiers(*PLAIN))
 
 def test_templates_of_version_9_follow_each_other_up_to_the_padding() -> None:
     content = template(256, *PLAIN) + template(257, (4, 1), (7, 4)) + b"\0\0"
-    assert list(read_set(content, 9, False)) == [(256, PLAIN_9), (257, Template(9, False, 0, specifiers((4, 1), (7, 4))))]
+    assert list(read_set(content, 9, False)) == [
+        (256, PLAIN_9),
+        (257, Template(9, False, 0, specifiers((4, 1), (7, 4)))),
+    ]
 
 
 def test_options_of_version_9_count_octets_and_have_scopes_first() -> None:
@@ -112,3 +116,12 @@ def test_any_octets_are_read_to_an_end(content: bytes, version: int, options: bo
         assert found is None or found in rejects.REASONS or isinstance(found, Template)
         if isinstance(found, Template):
             assert layout(found).fields
+
+
+FIELD = st.tuples(st.integers(1, 400), st.integers(4, 8))
+
+
+@given(st.sampled_from([9, 10]), st.booleans(), st.lists(FIELD, min_size=2, max_size=5))
+def test_templates_are_written_as_they_are_read(version: int, options: bool, fields: list[tuple[int, int]]) -> None:
+    one = Template(version, options, 1 if options else 0, specifiers(*fields))
+    assert list(read_set(written(300, one), version, options)) == [(300, one)]

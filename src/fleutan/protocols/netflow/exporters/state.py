@@ -17,7 +17,7 @@ from typing import Any
 
 from fleutan.protocols.netflow.exporters.waiting import Room
 from fleutan.protocols.netflow.wire import rejects
-from fleutan.protocols.netflow.wire.templates import Scope, Template, usable
+from fleutan.protocols.netflow.wire.templates import Scope, Template, read_set, written
 
 #: What is kept: domains in all; templates and told values of one; octets of templates in all.
 DOMAINS = 16_384
@@ -135,13 +135,12 @@ def _weight(template: Template) -> int:
 
 
 def _plain(scope: Scope, domain: Domain) -> dict[str, Any]:
+    templates = domain.templates.items()
     return {
         **scope._asdict(),
         "heard_ns": domain.heard_ns,
-        "templates": [
-            {"number": number, "options": one.options, "scopes": one.scopes, "specifiers": one.specifiers.hex()}
-            for number, one in domain.templates.items()
-        ],
+        "templates": [written(number, one).hex() for number, one in templates if not one.options],
+        "option_templates": [written(number, one).hex() for number, one in templates if one.options],
         "told": [[*about, value] for about, value in domain.told.items()],
     }
 
@@ -151,14 +150,22 @@ _Told = list[tuple[tuple[str, int], int]]
 
 
 def _read(entry: Any) -> tuple[Scope, int, _Templates, _Told]:
-    scope = Scope(*(int(entry[name]) for name in Scope._fields))
-    told = [((str(kind), int(number)), int(value)) for kind, number, value in entry["told"]]
-    return scope, int(entry["heard_ns"]), list(_templates(entry["templates"], scope.version)), told
+    scope = Scope(*(_number(entry[name]) for name in Scope._fields))
+    templates = [*_templates(entry["templates"], scope, False), *_templates(entry["option_templates"], scope, True)]
+    told = [((str(kind), _number(number)), _number(value)) for kind, number, value in entry["told"]]
+    return scope, _number(entry["heard_ns"]), templates, told
 
 
-def _templates(entries: Any, version: int) -> Iterator[tuple[int, Template]]:
+def _number(value: Any) -> int:
+    """As it stands in columns."""
+    if not isinstance(value, int) or not -(1 << 63) <= value < 1 << 63:
+        raise ValueError(value)
+    return value
+
+
+def _templates(entries: Any, scope: Scope, options: bool) -> Iterator[tuple[int, Template]]:
+    """Templates are read as if they came again, within the same bounds."""
     for entry in entries:
-        specifiers = bytes.fromhex(entry["specifiers"])
-        template = usable(Template(version, bool(entry["options"]), int(entry["scopes"]), specifiers))
-        if isinstance(template, Template):
-            yield int(entry["number"]), template
+        for number, template in read_set(bytes.fromhex(entry), scope.version, options):
+            if isinstance(template, Template):
+                yield number, template

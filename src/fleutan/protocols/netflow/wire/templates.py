@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from struct import Struct
+from struct import Struct, pack
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,7 +95,16 @@ def read_set(octets: bytes, version: int, options: bool) -> Iterator[Read]:
             yield number, body
             return
         template, at = body
-        yield number, usable(template) if template else None
+        yield number, _usable(template) if template else None
+
+
+def written(number: int, template: Template) -> bytes:
+    """The octets of which ``read_set`` reads this template again."""
+    count = len(layout(template).fields)
+    if not template.options:
+        return _PAIR.pack(number, count) + template.specifiers
+    counts = (4 * template.scopes, 4 * (count - template.scopes)) if template.version == 9 else (count, template.scopes)
+    return pack("!HHH", number, *counts) + template.specifiers
 
 
 def _read_9(octets: bytes, at: int) -> tuple[Template, int] | str:
@@ -151,7 +160,7 @@ _READERS = {
 }
 
 
-def usable(template: Template) -> Template | str:
+def _usable(template: Template) -> Template | str:
     """The template, or why its records cannot be read."""
     if not template.specifiers:
         return rejects.EMPTY
