@@ -185,8 +185,8 @@ def _address(group: Group, pair: _Pair) -> tuple[Ints, Mask | None]:
     if pair.four == _NONE:
         return six, six_known
     four, four_known = _mapped(group, pair.four)
-    is_four = _is_four(four, six)
-    known = np.where(is_four, _all(four_known, group), _all(six_known, group))
+    is_four = _is_four(four, six) & _all(four_known, group)
+    known = is_four | _all(six_known, group)
     return np.where(is_four[:, None], four, six), known
 
 
