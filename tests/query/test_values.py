@@ -180,8 +180,8 @@ def test_protocols_and_families(text: str, field: str, word: str) -> None:
     [
         ("establishd", "state", "'establishd' is no state; did you mean established?"),
         ("x*", "state", "'x*' is no state; known: established"),
-        ("quic", "proto", "known: icmp, tcp"),
-        ("99", "proto", "'99' is no proto"),
+        ("quic", "proto", "known: icmp, igmp"),
+        ("256", "proto", "'256' is no proto"),
         ("5", "family", "'5' is no family; known: ipv4, ipv6"),
     ],
 )

@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fleutan.exports.sflowtool.lists import Printers
-from fleutan.protocols.sflow.reasons import reason, reason_as_sflowtool
 from fleutan.exports.sflowtool.shapes import LINE, NUMBER, STRING, WORD, Kind, Piece, Shape, as_sent, readable, shape
 from fleutan.exports.sflowtool.structures import Place, kind_of
 from fleutan.protocols.sflow import earlier, layouts
 from fleutan.protocols.sflow.layouts import ATTRIBUTE, METRIC
 from fleutan.protocols.sflow.layouts.xdr import Layout
 from fleutan.protocols.sflow.messages import Message
+from fleutan.protocols.sflow.reasons import reason, reason_as_sflowtool
 from fleutan.protocols.sflow.samples import Sample
 
 

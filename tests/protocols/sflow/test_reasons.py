@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleutan.exports.sflowtool.reasons import REASONS, reason, reason_as_sflowtool
+from fleutan.protocols.sflow.reasons import REASONS, reason, reason_as_sflowtool
 
 
 @pytest.mark.parametrize(
