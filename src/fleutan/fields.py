@@ -329,6 +329,22 @@ FIELDS: tuple[Field, ...] = (
     Field("ds_class", "label", "int", "", "class of the data source: 0 interface, 2 host, 3 entity", "table records: sFlow source_id"),
     Field("ds_index", "label", "int", "", "index of the data source", "table records: sFlow source_id"),
     Field("sample_pool", "counter", "int", "packets", "packets that could have been sampled, since the agent began", "table records: sFlow sample_pool"),
+    # -- who sends (table exporters)
+    Field("datagrams", "counter", "int", "", "datagrams received", "table exporters"),
+    Field("octets", "counter", "int", "bytes", "their payloads as sent", "table exporters"),
+    Field("flow_records", "counter", "int", "", "flow records", "table exporters: NetFlow, IPFIX"),
+    Field("packet_samples", "counter", "int", "", "packet samples", "table exporters: sFlow flow_sample"),
+    Field("counter_samples", "counter", "int", "", "counter samples", "table exporters: sFlow counters_sample"),
+    Field("discards", "counter", "int", "", "discarded packets told", "table exporters: sFlow discarded_packet"),
+    Field("option_records", "counter", "int", "", "option records", "table exporters: NetFlow 9, IPFIX"),
+    Field("templates", "counter", "int", "", "templates received, those sent again too", "table exporters: NetFlow 9, IPFIX"),
+    Field("unread_sets", "counter", "int", "", "sets of records without a template", "table exporters: NetFlow 9, IPFIX"),
+    Field("rejected", "counter", "int", "", "datagrams that could not be read, or not wholly", "table exporters"),
+    Field("missing", "counter", "int", "", "what sequence numbers say was sent and never came: datagrams of sFlow and NetFlow 9, records of the others", "table exporters: sequence numbers"),
+    Field("late", "counter", "int", "", "datagrams that came after later ones", "table exporters: sequence numbers"),
+    Field("repeated", "counter", "int", "", "datagrams that came again", "table exporters: sequence numbers"),
+    Field("restarts", "counter", "int", "", "times that the exporter began anew", "table exporters: sequence numbers"),
+    Field("rates", "label", "ints", "", "sampling rates seen, at most eight", "table exporters"),
     Field("sampler_drops", "counter", "int", "", "samples that the agent dropped", "table records: sFlow drops"),
 )
 # fmt: on

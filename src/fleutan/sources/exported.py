@@ -34,11 +34,11 @@ from fleutan.table import Reading, Table
 FLOW, SAMPLE, DISCARD = 0, 1, 2
 RECORDS = {FLOW: "flow", SAMPLE: "sample", DISCARD: "discard"}
 #: NetFlow's versions; sFlow's stand beside them with this added.
-_SFLOW = 1000
+SFLOW_VERSIONS = 1000
 PROTOCOLS = {
     **{version: f"netflow-{version}" for version in (1, 5, 7, 9)},
     10: "ipfix",
-    **{_SFLOW + version: f"sflow-{version}" for version in (2, 4, 5)},
+    **{SFLOW_VERSIONS + version: f"sflow-{version}" for version in (2, 4, 5)},
 }
 #: IPFIX's flowDirection (IANA element 61).
 DIRECTIONS = {0: "rx", 1: "tx"}
@@ -144,7 +144,7 @@ def _parts(found: Decoded) -> list[Records]:
         for kind, read in ((SAMPLE, packet_samples), (DISCARD, discarded_packets)):
             records = read(found.sflow, seen)
             versions = found.recognised.version[found.sflow_rows]
-            fill(records, "protocol", versions[records.values["datagram"]] + _SFLOW)
+            fill(records, "protocol", versions[records.values["datagram"]] + SFLOW_VERSIONS)
             parts.append(_of(records, kind, found.sflow_rows))
     return parts
 

@@ -20,7 +20,6 @@ FORMS: tuple[tuple[str, str, str], ...] = (
     ("datagrams", "-M", "The datagrams themselves as a capture file (pcap)."),
     ("flows", "", "Normalised records of every protocol, a JSON object a line."),
     ("csv", "", "The same as CSV."),
-    ("summary", "", "Who sends what: exporters, versions, rates, gaps, losses, what could not be read."),
 )
 
 
@@ -41,6 +40,16 @@ def _forms(function: Any) -> Any:
 @click.option("-P", "--playback", is_flag=True, help="Play the file in its own time.")
 @_forms
 @click.option("-L", "columns", metavar="FIELDS", help="A line of these comma-separated fields of the text a sample.")
+@click.option(
+    "--summary",
+    is_flag=False,
+    flag_value="text",
+    type=click.Choice(["text", "json", "csv"]),
+    metavar="[text|json|csv]",
+    help="Who sends what: exporters, versions, rates, gaps, losses, what could not be read.",
+)
+@click.option("-i", "--interval", type=click.FloatRange(min=0.1), metavar="SECS",
+              help="Give the summary so often, not only at the end.")  # fmt: skip
 @click.option("-o", "--fields", metavar="FIELDS", help="Fields of --flows and --csv, see 'fleutan fields'.")
 @click.option("--scale", is_flag=True, help="Multiply counts by the sampling rate (--flows, --csv).")
 @click.option("--compat", is_flag=True, help="sFlow exactly as sflowtool 6.11 writes it, where that is wrong too.")
@@ -65,6 +74,10 @@ def command(**words: Any) -> None:
         raise UsageError("-P plays a file: name one with -r")
     if words["columns"] and words["form"]:
         raise UsageError(f"-L and --{words['form']} are different forms")
+    if words["summary"] and (words["form"] or words["columns"]):
+        raise UsageError("--summary is a form of its own: leave the other out")
+    if words["interval"] and not words["summary"]:
+        raise UsageError("-i goes with --summary")
     from fleutan.faces.cli.decoding import decode
 
     decode(words)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic_ns
 from typing import Any
@@ -17,17 +17,22 @@ from typing import Any
 import click
 
 from fleutan.errors import UsageError
+from fleutan.exports import csv, json
 from fleutan.exports.sflowtool.heads import Dialect
 from fleutan.faces.cli.figures import printable
+from fleutan.faces.cli.pages import Look, exporters
+from fleutan.faces.cli.terminal import screen
 from fleutan.fields import require
 from fleutan.programs.decoding import Form, run
 from fleutan.programs.decoding.captured import Samples, Wrapped
 from fleutan.programs.decoding.messages import GREP, INDENTED, JSON, TEXT, Messages, chosen
+from fleutan.programs.decoding.summary import Summary
 from fleutan.programs.decoding.tables import Csv, Lines
 from fleutan.protocols.datagrams import Datagrams
 from fleutan.query.predicate import Predicate
 from fleutan.sources.datagrams import PORT, Account, Sockets, ended_by_signals
 from fleutan.sources.exported import FIELDS
+from fleutan.sources.exporters import Accounts
 from fleutan.sources.forwarding import Forwarded, Forwarding, target
 from fleutan.sources.recorded import Recorded
 
@@ -44,7 +49,7 @@ def decode(words: Mapping[str, Any]) -> None:
         onward = Forwarding([target(text) for text in words["targets"]], keep_source=words["keep_source"])
         held.enter_context(onward)
         held.enter_context(ended_by_signals(source))
-        run(source, form, predicate, _write, partial(_sent_on, onward))
+        run(source, form, predicate, _write, partial(_sent_on, onward), words["interval"])
         for note in (*missing(source.accounts()), *unsent(onward.accounts())):
             click.echo(f"fleutan: note: {printable(note)}", err=True)
 
@@ -73,6 +78,8 @@ def form_of(words: Mapping[str, Any]) -> Form:
     fields = fields_of(words["fields"])
     if fields and form not in ("flows", "csv"):
         raise UsageError("-o goes with --flows and --csv; -L has the fields of the text")
+    if words["summary"]:
+        return Summary(_account(words), int((words["interval"] or 0) * 1e9), monotonic_ns)
     if words["columns"]:
         return Messages(chosen([name.strip() for name in words["columns"].split(",")]), dialect, recorded)
     if form in _WORDS:
@@ -85,6 +92,25 @@ def form_of(words: Mapping[str, Any]) -> Form:
         "datagrams": Wrapped,
     }
     return made[form]()
+
+
+def _account(words: Mapping[str, Any]) -> Callable[[Accounts], Iterator[bytes]]:
+    """How the summary is written."""
+
+    def write(accounts: Accounts) -> Iterator[bytes]:
+        table, problems = accounts.table(), list(accounts.problems())
+        if words["summary"] == "csv":
+            yield from csv.lines(table)
+        elif words["summary"] == "json":
+            at = datetime.fromtimestamp(table.reading.at_ns / 1e9, UTC).isoformat().replace("+00:00", "Z")
+            sections = {"problems": [one._asdict() for one in problems]}
+            yield from json.document(table, {"at": at}, "exporters", sections)
+        else:
+            here = screen(sys.stdout)
+            lines = exporters.page(table, problems, Look(here))
+            yield "".join(f"{line}\n" for line in lines).encode(here.encoding, "replace")
+
+    return write
 
 
 def fields_of(text: str | None) -> list[str]:
