@@ -89,7 +89,7 @@ def test_one_port_carries_several() -> None:
 def test_real_exporters_are_recognised(folder: str, family: int) -> None:
     strange = {"malformed", "tcpdump_sflow_print-segv", "logstash_Netflow_5_invalid_01"}
     mixed = {"tcpdump_sflow_multiple_counter_30_pdus"}
-    over_ipv6 = {"tcpdump_sflow_print-v6"}
+    over_ipv6 = {"tcpdump_sflow-print-v6"}
     for path in sorted((CAPTURES / folder).glob("*.pcap")):
         if path.stem not in strange | mixed | over_ipv6:
             assert set(recognise(captured(path)).family.tolist()) == {family}, path.stem

@@ -54,13 +54,13 @@ def _netflow(datagrams: Datagrams) -> Mask:
     version, count = number(octets, starts, 2), number(octets, starts + 2, 2)
     fine = np.zeros(len(starts), np.bool_)
     for one, layout in LAYOUTS.items():
-        fine |= (version == one) & (count > 0) & (SIZES[one] + count * layout.size <= sent)
+        whole = (count > 0) & (SIZES[one] + count * layout.size <= sent)
+        fine |= (version == one) & whole & (received >= SIZES[one])
     for one in TEMPLATE_SETS:
         length = count if one == IPFIX else sent
-        whole = (length >= SIZES[one]) & (length <= sent)
+        whole = (length <= sent) & (np.minimum(length, received) >= SIZES[one])
         fine |= (version == one) & whole & _set_follows(datagrams, one, length)
-        # Without its length or count a header says too little.
-    return fine & (received >= np.array([SIZES.get(int(one), 4) for one in version]))
+    return fine
 
 
 def _set_follows(datagrams: Datagrams, version: int, length: Ints) -> Mask:

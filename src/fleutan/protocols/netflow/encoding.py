@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan.protocols.netflow.elements import REVERSE
-from fleutan.protocols.netflow.wire.templates import FIRST_NUMBER
+from fleutan.protocols.netflow.wire.templates import FIRST_NUMBER, SHORTEST
 from fleutan.records import Records
 
 Ints = NDArray[np.int64]
@@ -29,6 +29,7 @@ SHAPES = 1_024
 MTU = 1_400
 _MS = 1_000_000
 _MAPPED = 0xFFFF
+_PADDING = 210  # paddingOctets
 
 #: Columns that are numbers: enterprise, element and octets; in version 9 another element, or none.
 _NUMBERS: dict[str, tuple[int, int, int, int | None]] = {
@@ -158,8 +159,14 @@ def _shapes(flows: Records, version: int) -> Iterator[tuple[Shape, Ints]]:
         marks[:, place] = (True if known is None else known) * _family(flows, name)
     for rows in _alike(marks) if columns and flows.rows else ():
         mark = marks[rows[0]].tolist()
-        shape = (_specifier(name, one, version) for name, one in zip(columns, mark, strict=True) if one)
-        yield tuple(shape), rows
+        shape = [_specifier(name, one, version) for name, one in zip(columns, mark, strict=True) if one]
+        yield tuple(shape + _padding(shape)), rows
+
+
+def _padding(shape: list[Specifier]) -> list[Specifier]:
+    """What a record lacks to be told from the padding of its set."""
+    lacking = SHORTEST - sum(one.size for one in shape)
+    return [Specifier("", 0, _PADDING, lacking)] if 0 < lacking < SHORTEST else []
 
 
 def _alike(marks: NDArray[np.uint8]) -> list[Ints]:
@@ -203,9 +210,11 @@ def _written(
     flows: Records, shape: Shape, rows: Ints, version: int, moment: Moment, saturated: dict[str, int]
 ) -> NDArray[Any]:
     """``(rows,)`` the records, each an item of octets."""
-    dtype = np.dtype([(one.column, *_member(one.size)) for one in shape])
+    dtype = np.dtype([(one.column or "padding", *_member(one.size)) for one in shape])
     records = np.zeros(len(rows), dtype)
     for one in shape:
+        if not one.column:
+            continue
         values = flows.values[one.column][rows]
         if one.size == 16:
             records[one.column] = values
@@ -224,8 +233,10 @@ def _written(
 
 
 def _member(size: int) -> tuple[Any, ...]:
-    kinds: dict[int, tuple[Any, ...]] = {1: ("u1",), 2: (">u2",), 4: (">u4",), 6: ("u1", (6,)), 8: (">i8",)}
-    return kinds.get(size, (">i8", (2,)))
+    kinds = {1: "u1", 2: ">u2", 4: ">u4", 8: ">i8"}
+    if size in kinds:
+        return (kinds[size],)
+    return (">i8", (2,)) if size == 16 else ("u1", (size,))
 
 
 def _time(values: Ints, version: int, moment: Moment) -> Ints:

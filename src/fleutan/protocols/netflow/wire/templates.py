@@ -9,7 +9,7 @@ RFC 3954 5.2 and 6.1 (NetFlow version 9), RFC 7011 3.2 and 3.4 (IPFIX).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from struct import Struct, pack
 from typing import Any, NamedTuple
@@ -27,8 +27,8 @@ FIELDS = 512
 SHORTEST = 4
 #: Data sets, and so templates, are numbered from here.
 FIRST_NUMBER = 256
-# Layouts stay in memory, made once, for so many different templates.
-_LAYOUTS = 512
+# So many layouts stay in memory, and so many sets of templates of at most so many octets.
+_LAYOUTS, _SMALL = 512, 2_048
 
 _PAIR = Struct("!HH")
 _ENTERPRISE = Struct("!I")
@@ -79,8 +79,18 @@ class Layout(NamedTuple):
 Read = tuple[int, Template | str | None]
 
 
-def read_set(octets: bytes, version: int, options: bool) -> Iterator[Read]:
+def read_set(octets: bytes, version: int, options: bool) -> tuple[Read, ...]:
     """Every template in the body of a set, in order, up to the padding or what makes no sense."""
+    return _again(octets, version, options) if len(octets) <= _SMALL else tuple(_read(octets, version, options))
+
+
+@lru_cache(_LAYOUTS)
+def _again(octets: bytes, version: int, options: bool) -> tuple[Read, ...]:
+    """Exporters send the same again and again, some in every datagram."""
+    return tuple(_read(octets, version, options))
+
+
+def _read(octets: bytes, version: int, options: bool) -> Iterator[Read]:
     at = 0
     while len(octets) - at >= _PAIR.size:
         number, count = _PAIR.unpack_from(octets, at)
@@ -162,14 +172,15 @@ _READERS = {
 
 def _usable(template: Template) -> Template | str:
     """The template, or why its records cannot be read."""
-    if not template.specifiers:
+    sizes = [size for _, size in _specified(template)]
+    if not sizes:
         return rejects.EMPTY
-    if len(template.specifiers) > 8 * FIELDS or len(fields := _fields(template)) > FIELDS:
+    if len(sizes) > FIELDS:
         return rejects.FIELDS
-    size = _shortest(fields)
-    if size < SHORTEST and all(field.size != VARIABLE for field in fields):
+    shortest = _shortest(sizes)
+    if shortest < SHORTEST and VARIABLE not in sizes:
         return rejects.SHORT
-    return template if size <= 0xFFFF else rejects.LONG
+    return template if shortest <= 0xFFFF else rejects.LONG
 
 
 @lru_cache(_LAYOUTS)
@@ -180,10 +191,11 @@ def layout(template: Template) -> Layout:
 
 def arranged(fields: tuple[Field, ...]) -> Layout:
     """How records of these fields lie."""
+    shortest = _shortest(field.size for field in fields)
     if any(field.size == VARIABLE for field in fields):
-        return Layout(fields, _shortest(fields), None)
+        return Layout(fields, shortest, None)
     members = [(str(place), *_member(field.size)) for place, field in enumerate(fields) if field.size]
-    return Layout(fields, _shortest(fields), np.dtype(members))
+    return Layout(fields, shortest, np.dtype(members))
 
 
 @lru_cache(_LAYOUTS)
@@ -192,8 +204,8 @@ def places(fields: tuple[Field, ...]) -> dict[str, int]:
     return {field.element.name: place for place, field in reversed(list(enumerate(fields))) if field.size}
 
 
-def _shortest(fields: tuple[Field, ...]) -> int:
-    return sum(1 if field.size == VARIABLE else field.size for field in fields)
+def _shortest(sizes: Iterable[int]) -> int:
+    return sum(1 if size == VARIABLE else size for size in sizes)
 
 
 def _member(size: int) -> tuple[str] | tuple[str, tuple[int]]:
@@ -204,24 +216,29 @@ def _member(size: int) -> tuple[str] | tuple[str, tuple[int]]:
 
 
 def _fields(template: Template) -> tuple[Field, ...]:
-    walk = _walk_9 if template.version == 9 else _walk_10
-    return tuple(walk(template))
+    of = _element_9 if template.version == 9 else _element_10
+    specified = enumerate(_specified(template))
+    return tuple(
+        Field(of(number, place < template.scopes), size, place < template.scopes) for place, (number, size) in specified
+    )
 
 
-def _walk_9(template: Template) -> Iterator[Field]:
-    for place, (number, size) in enumerate(_PAIR.iter_unpack(template.specifiers)):
-        scope = place < template.scopes
-        yield Field(scope_9(number) if scope else field_9(number), size, scope)
+def _element_9(number: tuple[int, int], scope: bool) -> Element:
+    return scope_9(number[1]) if scope else field_9(number[1])
 
 
-def _walk_10(template: Template) -> Iterator[Field]:
-    at, place = 0, 0
-    while at < len(template.specifiers):
-        number, size = _PAIR.unpack_from(template.specifiers, at)
+def _element_10(number: tuple[int, int], _: bool) -> Element:
+    return element(*number)
+
+
+def _specified(template: Template) -> Iterator[tuple[tuple[int, int], int]]:
+    """The enterprise and number of each field, and its size."""
+    octets, at = template.specifiers, 0
+    while at < len(octets):
+        number, size = _PAIR.unpack_from(octets, at)
         at += 4
         enterprise = 0
-        if number & _OWN:
-            (enterprise,) = _ENTERPRISE.unpack_from(template.specifiers, at)
-            at += 4
-        yield Field(element(enterprise, number & ~_OWN), size, place < template.scopes)
-        place += 1
+        if number & _OWN and template.version != 9:
+            (enterprise,) = _ENTERPRISE.unpack_from(octets, at)
+            number, at = number & ~_OWN, at + 4
+        yield (enterprise, number), size
