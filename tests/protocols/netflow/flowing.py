@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from fleutan.protocols.netflow.encoding import Moment
+from fleutan.protocols.netflow.shapes import Moment
 from fleutan.records import Records
 
 NOW_NS = 1_700_000_000 * 10**9

@@ -11,7 +11,8 @@ from struct import Struct
 import numpy as np
 from numpy.typing import NDArray
 
-from fleutan.protocols.netflow.encoding import Encoded, Moment
+from fleutan.protocols.netflow.encoding import Encoded
+from fleutan.protocols.netflow.shapes import Moment
 from fleutan.records import Records
 
 Ints = NDArray[np.int64]
