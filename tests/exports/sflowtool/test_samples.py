@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import struct
-
 import pytest
 from tests.exports.sflowtool.received import (
     FAITHFUL,
@@ -119,7 +117,8 @@ def test_sources() -> None:
 def test_a_faithful_reader_stops_behind_what_is_not_whole() -> None:
     found = received(flow(header()), flow(), cut=4)
     assert [parts.sample.whole for parts in message_parts(found.message, FAITHFUL.faithful)] == [True, False]
-    broken = received(counters(), counters())
-    octets = struct.pack("!2I", 2, 4)
-    assert octets
-    assert len(list(message_parts(broken.message, True))) == 2
+    assert len(list(message_parts(received(counters(), counters()).message, True))) == 2
+    late = received(counters(), flow(header()), cut=4)._replace(recorded=True)
+    early = late.message._replace(samples=late.message.samples[::-1])
+    assert len(list(message_parts(early, True))) == 1
+    assert len(list(message_parts(early, False))) == 2

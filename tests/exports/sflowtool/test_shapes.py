@@ -30,7 +30,7 @@ def test_pieces_are_written_in_order_with_their_words_and_values() -> None:
     assert style().write([]) == ""
 
 
-def test_templates_are_bounded(monkeypatch: object) -> None:
+def test_templates_are_bounded() -> None:
     one = style()
     for number in range(shapes._TEMPLATES + 2):
         one.write([(shape((f"name{number}", NUMBER)), (number,))])

@@ -71,6 +71,7 @@ def test_a_sample_that_is_longer_than_the_datagram_is_read_as_far_as_it_goes() -
 def test_a_broken_sample_does_not_hide_the_next() -> None:
     message = parse(datagram(tagged(1, b"abcd"), COUNTERS))
     assert message.problems == (Problem(Reason.CUT, 40, "flow_sample"),)
+    assert [sample.whole for sample in message.samples] == [False, True]
     assert message.samples[1].elements[0].values == (1, 2, 3)
 
 
@@ -86,6 +87,18 @@ def test_cut_at_every_octet() -> None:
     for end in range(len(whole)):
         assert parse(whole[:end]).problems
     assert parse(whole).problems == ()
+
+
+def test_versions_before_5_have_no_sub_agent_and_no_lengths() -> None:
+    vlan = struct.pack("!5I", 2, 1, 3, 20, 7) + bytes(28)
+    head = struct.pack("!5I", 4, 1, 0x0A000001, 7, 1000)
+    message = parse(head + struct.pack("!I", 2) + vlan * 2)
+    assert message[:6] == (4, bytes([10, 0, 0, 1]), None, 7, 1000, 2)
+    assert [sample.named()["source_id"] for sample in message.samples] == [3, 3]
+    assert parse(head + struct.pack("!I", 3) + vlan).problems == (Problem(Reason.MISSING, 72, "datagram"),)
+    broken = parse(head + struct.pack("!I", 2) + struct.pack("!I", 9) + vlan)
+    assert broken.problems == (Problem(Reason.TAG, 24, "0:9"),)
+    assert not broken.samples[0].whole
 
 
 @given(st.binary(max_size=200), st.sampled_from([2, 4, 5]))

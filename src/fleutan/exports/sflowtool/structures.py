@@ -9,8 +9,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from fleutan.exports.sflowtool.counters import COUNTERS, MISSPELT
-from fleutan.exports.sflowtool.flows import FLOWS, Printed
+from fleutan.exports.sflowtool.names import COUNTERS, FLOWS, MISSPELT, Printed
 from fleutan.exports.sflowtool.shapes import (
     ADDRESS,
     DOUBLE,

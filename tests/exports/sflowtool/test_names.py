@@ -3,8 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleutan.exports.sflowtool.counters import COUNTERS, MISSPELT
-from fleutan.exports.sflowtool.flows import FLOWS, Printed
+from fleutan.exports.sflowtool.names import COUNTERS, FLOWS, MISSPELT, Printed
 from fleutan.protocols.sflow.layouts import COUNTER_FORMS, FLOW_FORMS
 from fleutan.protocols.sflow.layouts.xdr import Layout
 
@@ -32,3 +31,11 @@ def test_names_are_given_once() -> None:
             names = [word.partition("=")[0] for word in printed.names.split()]
             assert len(set(names)) == len(names)
     assert set(MISSPELT) <= set(COUNTERS[2201].names.split())
+
+
+def test_names_behind_a_prefix_and_names_of_its_own() -> None:
+    assert COUNTERS[2007].names.split()[:2] == ["ipForwarding", "ipDefaultTTL"]
+    assert COUNTERS[2205].names.split()[-1] == "vdi_usb_tx_bytes"
+    assert COUNTERS[11].names.split()[0] == "PFC_requests"
+    assert COUNTERS[2104].names.split()[1] == "vnio_pkts_in"
+    assert COUNTERS[2003].names.split()[13:16] == ["cpuintr", "cpu_sintr", "cpuinterrupts"]
