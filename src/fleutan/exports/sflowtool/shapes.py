@@ -139,7 +139,7 @@ class Style:
         self._entry = entry
         self._specs = specs
         self._separator = separator
-        # Samples of one agent have few shapes, and one template for all pieces of a sample is half the work.
+        # Samples of one agent have few shapes, so that all pieces of one are written by one template.
         self._templates: dict[tuple[Shape, ...], tuple[str, list[tuple[int, Convert]]]] = {}
 
     def write(self, pieces: Sequence[Piece]) -> str:
