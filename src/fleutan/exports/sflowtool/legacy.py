@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 from fleutan.exports.sflowtool.heads import Dialect, Received
 from fleutan.exports.sflowtool.lines import Chosen
-from fleutan.protocols.sflow.reasons import reason
 from fleutan.exports.sflowtool.samples import SampleParts, message_parts
 from fleutan.exports.sflowtool.shapes import address
 from fleutan.exports.sflowtool.text import encoded
 from fleutan.protocols.sflow import earlier, layouts
 from fleutan.protocols.sflow.elements import Element
 from fleutan.protocols.sflow.layouts.xdr import Layout
+from fleutan.protocols.sflow.reasons import reason
 
 _TUNNELS = ("", *(f"tunnel_ipv{version}_{way}_" for version in (4, 6) for way in ("out", "in")))
 _LINKS = ("", "tunnel_l2_out_", "tunnel_l2_in_")

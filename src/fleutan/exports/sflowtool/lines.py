@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from fleutan.exports.sflowtool.heads import Dialect, Received, datagram_pieces
@@ -60,7 +61,7 @@ def write_fields(messages: Iterable[Received], names: Sequence[str], dialect: Di
     Names are those of the text.  Values with commas, quotes or line ends are quoted (RFC 4180),
     which sflowtool does not.
     """
-    chosen = Chosen({name: name for name in names}, dialect.faithful)
+    chosen = _chosen(tuple(names), dialect.faithful)
     for received in messages:
         around: dict[str, Any] = {}
         chosen.read(datagram_pieces(received, dialect), around)
@@ -75,6 +76,12 @@ def write_fields(messages: Iterable[Received], names: Sequence[str], dialect: Di
                 lines.append(",".join(_cell(str(known.get(name, "")), dialect) for name in names) + "\n")
         if lines:
             yield encoded("".join(lines), dialect)
+
+
+@lru_cache(16)
+def _chosen(names: tuple[str, ...], faithful: bool) -> Chosen:
+    """One for all datagrams: shapes remember what it picks of them."""
+    return Chosen({name: name for name in names}, faithful)
 
 
 def _cell(value: str, dialect: Dialect) -> str:

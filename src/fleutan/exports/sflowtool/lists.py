@@ -18,12 +18,6 @@ _HEADER_ROOM = 682
 _SET = 1
 
 
-@lru_cache(64)
-def printers(place: Place) -> Printers:
-    """What prints elements at this place, each structure's made when it first comes."""
-    return Printers(place)
-
-
 class Printers(dict[Layout | None, Pieces]):
     """Structures and what makes pieces of output of them: the number, and what the element says."""
 
@@ -71,7 +65,7 @@ def _payload(layout: Layout, place: Place) -> Pieces:
         outline = shape(*lead(layout, place), ("cipher_suite", NUMBER), ("payloadBytes", OCTETS), prefix=place.prefix)
         return lambda element: [(outline, element.values)]
     first = shape(*lead(layout, place), ("cipher_suite", NUMBER), prefix=place.prefix)
-    header = _header(layout, place._replace(block=""))
+    header = _header(layout, place._replace(numbered=False))
     return lambda element: [
         (first, element.values[:1]),
         *header(element._replace(values=element.values[1:])),

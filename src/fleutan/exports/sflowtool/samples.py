@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from fleutan.exports.sflowtool.lists import printers
-from fleutan.protocols.sflow.reasons import reason, reason_as_sflowtool
+from fleutan.exports.sflowtool.lists import Printers
 from fleutan.exports.sflowtool.shapes import LINE, NUMBER, STRING, WORD, Kind, Piece, Shape, as_sent, readable, shape
 from fleutan.exports.sflowtool.structures import Place, kind_of
 from fleutan.protocols.sflow import earlier, layouts
 from fleutan.protocols.sflow.layouts import ATTRIBUTE, METRIC
 from fleutan.protocols.sflow.layouts.xdr import Layout
 from fleutan.protocols.sflow.messages import Message
+from fleutan.protocols.sflow.reasons import reason, reason_as_sflowtool
 from fleutan.protocols.sflow.samples import Sample
 
 
@@ -128,11 +128,12 @@ _HEADS: dict[Layout, _Head] = {
 
 
 def message_parts(message: Message, faithful: bool, nested: bool = False) -> Iterator[SampleParts]:
-    """The samples of a message; sflowtool stops behind the first that is not whole."""
-    place = Place("", faithful=faithful, nested=nested)
+    """The samples of a message; sflowtool stops behind the first that is not whole.
+
+    ``nested`` is for formats that have lists in elements.
+    """
     for sample in message.samples:
-        parts = sample_parts(sample, place, message.version or 5)
-        yield parts
+        yield sample_parts(sample, faithful, nested)
         if faithful and not sample.whole:
             return
 
@@ -145,41 +146,54 @@ def data_source(sample: Sample) -> str:
     return str(head.values((*sample.values, *[0] * 10))[1])
 
 
-def sample_parts(sample: Sample, place: Place, version: int) -> SampleParts:
-    """A sample's pieces; ``place`` says how, its block and prefix are found here."""
-    layout = sample.layout
-    head = _HEADS.get(layout) if layout else None
-    if head is None or layout is None:
-        return SampleParts(sample, _figures(sample, place), [])
-    block = "" if version < 5 else "counters" if head.kind == "COUNTERSSAMPLE" else "flow"
-    inner = place._replace(block=block, prefix="discarded_" if head.kind == "DISCARD" else "")
-    printer = printers(inner)
+def sample_parts(sample: Sample, faithful: bool, nested: bool = False) -> SampleParts:
+    """A sample's pieces."""
+    if sample.layout not in _HEADS:
+        return SampleParts(sample, _figures(sample, faithful), [])
+    ready = _ready(sample.layout, faithful, nested)
+    printer = ready.printers
     elements = [Part(element.tag, printer[element.layout](element)) for element in sample.elements]
-    return SampleParts(sample, [_head_piece(sample, layout, place.faithful)], elements)
+    if len(sample.values) >= ready.head.ends[-1]:
+        return SampleParts(sample, [(ready.outline, ready.head.values(sample.values))], elements)
+    return SampleParts(sample, [_cut(sample, ready)], elements)
+
+
+class _Ready(NamedTuple):
+    """What is known of a kind of samples before one comes."""
+
+    head: _Head
+    outline: Shape
+    printers: Printers
+
+
+@lru_cache(64)
+def _ready(layout: Layout, faithful: bool, nested: bool) -> _Ready:
+    head = _HEADS[layout]
+    entries = [(name, _REASONS[faithful] if name == "discardReason" else kind) for name, kind in head.entries]
+    outline = shape(("sampleType_tag", f"{layout.enterprise}:{layout.format}"), ("sampleType", head.kind), *entries)
+    place = Place(
+        "counters" if head.kind == "COUNTERSSAMPLE" else "flow",
+        "discarded_" if head.kind == "DISCARD" else "",
+        faithful,
+        nested,
+        numbered=layout not in (earlier.FLOW_SAMPLE, earlier.COUNTERS_SAMPLE),
+    )
+    return _Ready(head, outline, Printers(place))
+
+
+def _cut(sample: Sample, ready: _Ready) -> Piece:
+    """What a sample says that ends before its elements."""
+    ends = ready.head.ends
+    count = sum(end <= len(sample.values) for end in ends)
+    padded = (*sample.values, *[0] * (ends[-1] - len(sample.values)))
+    return ready.outline.first(count), ready.head.values(padded)[:count]
 
 
 def _tag(sample: Sample) -> str:
     return f"{sample.tag >> 12}:{sample.tag & 0xFFF}"
 
 
-def _head_piece(sample: Sample, layout: Layout, faithful: bool) -> Piece:
-    head = _HEADS[layout]
-    outline = _outline(layout, faithful)
-    missing = head.ends[-1] - len(sample.values)
-    if missing <= 0:
-        return outline, head.values(sample.values)
-    count = sum(end <= len(sample.values) for end in head.ends)
-    return outline.first(count), head.values((*sample.values, *[0] * missing))[:count]
-
-
-@lru_cache(32)
-def _outline(layout: Layout, faithful: bool) -> Shape:
-    head = _HEADS[layout]
-    entries = [(name, _REASONS[faithful] if name == "discardReason" else kind) for name, kind in head.entries]
-    return shape(("sampleType_tag", f"{layout.enterprise}:{layout.format}"), ("sampleType", head.kind), *entries)
-
-
-def _figures(sample: Sample, place: Place) -> list[Piece]:
+def _figures(sample: Sample, faithful: bool) -> list[Piece]:
     """Named figures, whose names the sender chose; of another sample its number."""
     if sample.layout not in (layouts.RTMETRIC, layouts.RTFLOW):
         note = f"skipping unknown sample: {_tag(sample)} len={len(sample.rest)}"
@@ -196,9 +210,9 @@ def _figures(sample: Sample, place: Place) -> list[Piece]:
         if name in named:
             entries.append((f"{kind}_{name}", NUMBER))
             values.append(named[name])
-    word = as_sent if place.faithful else readable
+    word = as_sent if faithful else readable
     for name, (number, value) in named.get("metrics", named.get("attributes", ())):
         case, item = choice.cases[number][1:]
-        entries.append((f"{kind}_{case}_{word(name)}", kind_of("", item, place.faithful)))
+        entries.append((f"{kind}_{case}_{word(name)}", kind_of("", item, faithful)))
         values.append(value)
     return [(shape(*entries), tuple(values))]
