@@ -134,7 +134,7 @@ def test_every_document_is_told() -> None:
         f"fleutan/{kind}/1"
         for kind in (
             *("flows", "latency", "volume", "limits", "queues", "cpus", "load"),
-            *("groups", "drops", "lifecycle", "paths", "fields", "doctor"),
+            *("groups", "drops", "lifecycle", "paths", "exporters", "fields", "doctor"),
         )
     }
     told = set(re.findall(r"^\| `(\w+)` \|", (REFERENCE / "json.md").read_text(), re.M))
