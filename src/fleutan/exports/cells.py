@@ -79,11 +79,11 @@ def _used(column: Column) -> tuple[NDArray[Any], Sequence[Any]]:
 
 
 class WordCell:
-    """Text by code; ``long`` are the words that only a mark stands for, by code."""
+    """Text by code; ``long`` are the words that only a mark stands for, by code: those of more than ``longest``."""
 
-    def __init__(self, codes: NDArray[Any], words: Sequence[bytes], null: bytes) -> None:
+    def __init__(self, codes: NDArray[Any], words: Sequence[bytes], null: bytes, longest: int = LONGEST) -> None:
         self.codes = codes
-        self.long = {code: word for code, word in enumerate(words) if len(word) > LONGEST}
+        self.long = {code: word for code, word in enumerate(words) if len(word) > longest}
         short = [*(MARK if code in self.long else word for code, word in enumerate(words)), null]
         self.width = -max(map(len, short)) // 4 * -4 or 4
         self._words = np.array(short, f"S{self.width}").view(f"V{self.width}")

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 
 from fleutan.exports.sflowtool.heads import Dialect, Received
 from fleutan.exports.sflowtool.lines import Chosen
-from fleutan.exports.sflowtool.samples import SampleParts, message_parts
+from fleutan.exports.sflowtool.samples import SampleParts, message_parts, sample_parts
 from fleutan.exports.sflowtool.shapes import address
 from fleutan.exports.sflowtool.text import encoded
 from fleutan.protocols.sflow import earlier, layouts
 from fleutan.protocols.sflow.elements import Element
 from fleutan.protocols.sflow.layouts.xdr import Layout
 from fleutan.protocols.sflow.reasons import reason
+from fleutan.protocols.sflow.samples import Sample
 
 _TUNNELS = ("", *(f"tunnel_ipv{version}_{way}_" for version in (4, 6) for way in ("out", "in")))
 _LINKS = ("", "tunnel_l2_out_", "tunnel_l2_in_")
@@ -91,6 +92,11 @@ def write_lines(messages: Iterable[Received], dialect: Dialect) -> Iterator[byte
         text = "".join(lines)
         if text:
             yield encoded(text, dialect)
+
+
+def line_of(sample: Sample, agent: str, dialect: Dialect) -> str:
+    """The line of a sample, if it has one; ``agent`` is the address of who sent it."""
+    return _line(sample_parts(sample, dialect.faithful), agent, dialect)
 
 
 def _line(parts: SampleParts, agent: str, dialect: Dialect) -> str:

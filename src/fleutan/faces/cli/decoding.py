@@ -25,6 +25,7 @@ from fleutan.faces.cli.terminal import screen
 from fleutan.fields import require
 from fleutan.programs.decoding import Form, run
 from fleutan.programs.decoding.captured import Samples, Wrapped
+from fleutan.programs.decoding.lines import Columns
 from fleutan.programs.decoding.messages import GREP, INDENTED, JSON, TEXT, Messages, chosen
 from fleutan.programs.decoding.summary import Summary
 from fleutan.programs.decoding.tables import Csv, Lines
@@ -87,6 +88,7 @@ def form_of(words: Mapping[str, Any]) -> Form:
     made: dict[str, Callable[[], Form]] = {
         "flows": lambda: Lines(fields, words["scale"]),
         "csv": lambda: Csv(fields, words["scale"]),
+        "lines": lambda: Columns(dialect, recorded),
         "samples": Samples,
         "discards": lambda: Samples(discards=True),
         "datagrams": Wrapped,

@@ -25,6 +25,7 @@ from fleutan.protocols.netflow.wire.rejects import REASONS
 from fleutan.protocols.sflow.layouts import DISCARDED_PACKET, FLOW_SAMPLE, FLOW_SAMPLE_EXPANDED
 from fleutan.protocols.sflow.messages import parse
 from fleutan.protocols.sflow.samples import Sample
+from fleutan.protocols.spans import Ints
 from fleutan.records import Records
 from fleutan.sources.exported import DISCARD, FLOW, SAMPLE, Decoded
 
@@ -79,10 +80,13 @@ class Messages:
         yield self._words.netflow(self._writer, export)
 
 
-def sflow_messages(batch: Batch, recorded: bool) -> Iterator[tuple[int, Received]]:
-    """The batch's sFlow datagrams with their rows, without what the filter does not mean; none that lost all."""
+def sflow_messages(batch: Batch, recorded: bool, rows: Ints | None = None) -> Iterator[tuple[int, Received]]:
+    """The batch's sFlow datagrams with their rows, without what the filter does not mean; none that lost all.
+
+    ``rows`` are those of interest, if not all are.
+    """
     found = batch.found
-    rows = found.sflow_rows
+    rows = found.sflow_rows if rows is None else rows
     seen = found.datagrams.take(rows)
     kept = _kept(batch)
     sources = address.packed(seen.source)

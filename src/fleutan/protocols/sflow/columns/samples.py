@@ -28,10 +28,12 @@ CLASS_BITS, INDEX_MASK = 24, 0xFF_FFFF
 class Samples(NamedTuple):
     """Samples, in order: fields by name, with ``datagram`` (its row), and their structures with their numbers.
 
-    ``structures`` are entries of the samples, ``tags`` their numbers.
+    ``structures`` are entries of the samples, ``tags`` their numbers; ``places`` says which of the
+    walk's samples each is.
     """
 
     rows: int
+    places: Ints
     values: dict[str, Values]
     structures: Chains
     tags: Ints
@@ -56,7 +58,7 @@ def samples_of(walk: Walk, layouts: tuple[Layout, ...], problems: Problems) -> S
     add_by_name(problems, Reason.OVERRUN, tags[structures.overrun])
     values["datagram"] = walk.samples.owner[sample]
     values["sub_agent_id"] = walk.datagrams.values["sub_agent_id"][values["datagram"]]
-    return Samples(len(sample), values, structures, tags)
+    return Samples(len(sample), sample, values, structures, tags)
 
 
 def _fields(walk: Walk, layout: Layout, problems: Problems) -> dict[str, Values]:
