@@ -3,7 +3,7 @@
 
 A cell writes its text into a slice of a matrix of bytes, one row of the matrix a row of the
 table; bytes that are not needed become NUL.  Numbers are rendered by numpy, four digits at a
-time; text, lists and IPv6 addresses are encoded once a distinct value.  What stands between
+time; text and lists are encoded once a distinct value.  What stands between
 cells, and what becomes of the NULs, is the business of ``grid``.
 """
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from fleutan import address
 from fleutan.column import Column
+from fleutan.exports import addresses
 from fleutan.fields import Type
 
 Bytes = NDArray[np.uint8]
@@ -155,32 +156,28 @@ class FloatCell:
 
 
 class AddressCell:
-    """Addresses: IPv4 by their octets, any other as words."""
+    """Addresses between quotes."""
 
     def __init__(self, column: Column, dialect: Dialect) -> None:
         known = column.mask()
-        self._ipv4 = known & address.is_ipv4(column.values)
-        self._low, self._quote = column.values[:, 1], _four(dialect.quote)
-        other = known & ~self._ipv4
-        words, codes = address.distinct(column.values[other])
-        everywhere = np.full(len(column), -1, np.int32)
-        everywhere[other] = codes
-        quote = dialect.quote
-        self._words = WordCell(everywhere, [quote + word.encode() + quote for word in words], dialect.null)
-        self.width = max(24, self._words.width)
+        self._values, self._unknown = column.values, None if known.all() else ~known
+        ipv6 = known & ~address.is_ipv4(column.values)
+        self._ipv6 = ipv6 if ipv6.any() else None
+        self._quote, self._null = _four(dialect.quote), _four(dialect.null)
+        self._inner = addresses.IPV4_WIDTH if self._ipv6 is None else addresses.IPV6_WIDTH
+        self.width = 4 + self._inner + 4
 
     def write(self, rows: slice, out: Bytes) -> None:
-        """A quote, an octet a group, a quote."""
-        ipv4 = self._ipv4[rows]
-        out[:, self._words.width :] = 0
-        if not ipv4.all():
-            self._words.write(rows, out[:, : self._words.width])
-        low, octets = self._low[rows][ipv4], _octets()
-        text = np.zeros((len(low), self.width // 4), np.uint32)
-        text[:, 0] = text[:, 5] = self._quote
-        for place in range(4):
-            text[:, place + 1] = octets[place == 3][low >> (24 - 8 * place) & 0xFF]
-        out[ipv4] = text.view(np.uint8)
+        """A quote, all as IPv4 and then the others in their place, a quote."""
+        words, values = out.view(np.uint32), self._values[rows]
+        words[:, 0] = words[:, -1] = self._quote
+        addresses.write_ipv4(values[:, 1], words[:, 1:5])
+        words[:, 5:-1] = 0
+        if self._ipv6 is not None and len(some := np.flatnonzero(self._ipv6[rows])):
+            out[some, 4:-4] = addresses.ipv6_texts(values[some])
+        if self._unknown is not None and len(some := np.flatnonzero(self._unknown[rows])):
+            words[some] = 0
+            words[some, 0] = self._null
 
 
 class _Digits(NamedTuple):
@@ -206,13 +203,6 @@ def _digits() -> _Digits:
     found = _Digits(*tables)
     found.lowest[0] = found.first[0] = _four(b"0")
     return found
-
-
-@cache
-def _octets() -> tuple[Four, Four]:
-    """The text of 0 to 255, with a dot behind it and without."""
-    dotted, plain = ([f"{octet}{dot}".encode() for octet in range(256)] for dot in (".", ""))
-    return np.array(dotted, "S4").view(np.uint32), np.array(plain, "S4").view(np.uint32)
 
 
 def _four(text: bytes) -> np.uint32:

@@ -17,8 +17,8 @@ from fleutan.exports.cells import MARK, Cell, Dialect, WordCell, cell_of
 from fleutan.table import Table
 
 #: A chunk has as many rows as keep its grid in the processor's cache, within these bounds.
-GRID_BYTES = 4 << 20
-MOST_ROWS = 8192
+GRID_BYTES = 1 << 20
+MOST_ROWS = 2048
 #: Long words are collected into pieces of at least this size.
 PIECE_BYTES = 1 << 20
 
@@ -42,7 +42,8 @@ def written(parts: Sequence[bytes | Cell], rows: int) -> Iterator[bytes]:
     """The text of each row, ``parts`` in their order, in pieces of many rows."""
     template, placed = _layout(parts)
     step = max(1, min(MOST_ROWS, GRID_BYTES // max(1, len(template))))
-    grid = np.tile(np.frombuffer(template, np.uint8), (min(step, rows), 1))
+    grid = np.empty((min(step, rows), len(template)), np.uint8)
+    grid[:] = np.frombuffer(template, np.uint8)
     long = [cell for cell, _ in placed if isinstance(cell, WordCell) and cell.long]
     for first in range(0, rows, step):
         chunk = slice(first, min(first + step, rows))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lines of twenty columns of many packets at once, as ``legacy`` writes them one by one.
 
-Cells of sflowtool's own spelling stand here: hexadecimal numbers, and IPv6 in eight groups.  What
+Cells of sflowtool's own spelling stand here: hexadecimal numbers, and addresses.  What
 each column is of, is known to ``sampled`` and to who has other records.
 """
 
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleutan import address
 from fleutan.column import Column
+from fleutan.exports import addresses
 from fleutan.exports.cells import Bytes, Cell, Four, IntCell, WordCell
 from fleutan.exports.grid import written
 
@@ -24,8 +25,6 @@ Mask = NDArray[np.bool_]
 #: What a line is of, by ``Rows.kind``.
 FLOW, DROP = 0, 1
 _KINDS = (b"FLOW", b"DROP")
-#: An address in eight groups and their colons, in multiples of four.
-_IPV6_WIDTH, _IPV4_WIDTH, _GROUP = 40, 16, 5
 #: Lines of other kinds are never laid out within the grid, however short.
 _LONGEST = 8
 
@@ -110,13 +109,9 @@ def _int(values: Ints) -> IntCell:
 
 
 @cache
-def _digits() -> tuple[Four, Four]:
-    """The text of 16 bits, and of eight behind 0x."""
-    pairs = np.frombuffer(b"".join(b"%02x" % octet for octet in range(256)), np.uint16)
-    numbers = np.arange(1 << 16)
-    four = np.stack((pairs[numbers >> 8], pairs[numbers & 0xFF]), 1).view(np.uint32)[:, 0]
-    two = np.frombuffer(b"".join(b"0x%02x" % octet for octet in range(256)), np.uint32)
-    return four, two
+def _two_digits() -> Four:
+    """The text of eight bits behind 0x."""
+    return np.frombuffer(b"".join(b"0x%02x" % octet for octet in range(256)), np.uint32)
 
 
 class _FourDigitsCell:
@@ -129,7 +124,7 @@ class _FourDigitsCell:
 
     def write(self, rows: slice, out: Bytes) -> None:
         """A group."""
-        out.view(np.uint32)[:, 0] = _digits()[0].take(self._values[rows])
+        out.view(np.uint32)[:, 0] = addresses.hexadecimal().take(self._values[rows])
 
 
 class _TwoDigitsCell(_FourDigitsCell):
@@ -137,7 +132,7 @@ class _TwoDigitsCell(_FourDigitsCell):
 
     def write(self, rows: slice, out: Bytes) -> None:
         """A group."""
-        out.view(np.uint32)[:, 0] = _digits()[1].take(self._values[rows])
+        out.view(np.uint32)[:, 0] = _two_digits().take(self._values[rows])
 
 
 class _MacCell:
@@ -150,7 +145,7 @@ class _MacCell:
 
     def write(self, rows: slice, out: Bytes) -> None:
         """Three groups."""
-        values, words, four = self._values[rows], out.view(np.uint32), _digits()[0]
+        values, words, four = self._values[rows], out.view(np.uint32), addresses.hexadecimal()
         for place in range(3):
             words[:, place] = four.take(values >> (32 - 16 * place) & 0xFFFF)
 
@@ -162,36 +157,15 @@ class _AddressCell:
         self._values, self._unknown = values, None if known.all() else ~known
         ipv6 = ~address.is_ipv4(values) & known
         self._ipv6 = ipv6 if ipv6.any() else None
-        self.width = _IPV4_WIDTH if self._ipv6 is None else _IPV6_WIDTH
+        self.width = addresses.IPV4_WIDTH if self._ipv6 is None else addresses.IPV6_WIDTH
 
     def write(self, rows: slice, out: Bytes) -> None:
         """All as IPv4 first, then what is none."""
-        low, words = self._values[rows, 1], out.view(np.uint32)
-        for place, table in enumerate(_octets()):
-            words[:, place] = table.take(low >> (24 - 8 * place) & 0xFF)
+        words, values = out.view(np.uint32), self._values[rows]
+        addresses.write_ipv4(values[:, 1], words[:, :4])
         words[:, 4:] = 0
-        if self._ipv6 is not None and (some := np.flatnonzero(self._ipv6[rows])).size:
-            out[some] = _groups(self._values[rows][some])
-        if self._unknown is not None and (some := np.flatnonzero(self._unknown[rows])).size:
-            out[some] = _NO_ADDRESS[: self.width]
-
-
-_NO_ADDRESS = np.frombuffer(b"-".ljust(_IPV6_WIDTH, b"\0"), np.uint8)
-
-
-@cache
-def _octets() -> tuple[Four, Four, Four, Four]:
-    """The text of an octet, with a dot behind the first three."""
-    dotted, plain = (
-        np.array([b"%d%s" % (octet, dot) for octet in range(256)], "S4").view(np.uint32) for dot in (b".", b"")
-    )
-    return dotted, dotted, dotted, plain
-
-
-def _groups(halves: Ints) -> NDArray[Any]:
-    """Addresses ``(n, 2)`` as text of 39 octets and a NUL."""
-    groups = halves.astype(">i8").view(">u2").astype(np.intp)
-    found = np.full((len(halves), 8, _GROUP), ord(":"), np.uint8)
-    found[:, :, :4] = _digits()[0][groups].view(np.uint8).reshape(-1, 8, 4)
-    found[:, -1, -1] = 0
-    return found.reshape(-1, _IPV6_WIDTH)
+        if self._ipv6 is not None and len(some := np.flatnonzero(self._ipv6[rows])):
+            out[some] = addresses.ipv6_groups(values[some])
+        if self._unknown is not None and len(some := np.flatnonzero(self._unknown[rows])):
+            out[some] = 0
+            out[some, 0] = ord("-")

@@ -34,15 +34,23 @@ _NUMBER_BITS = 20
 _IPV4, _IPV6 = 0x0800, 0x86DD
 #: Columns and the catalogue's names.
 _NAMES = {
-    **{
-        "agent": "exporter",
-        "input": "in_if",
-        "output": "out_if",
-        "source_mac": "src_mac",
-        "destination_mac": "dst_mac",
-    },
-    **{"in_vlan": "vlan", "out_vlan": "", "source": "src", "destination": "dst", "protocol": "proto", "tos": ""},
-    **{"ttl": "", "sport": "", "dport": "", "flags": "tcp_flags", "size": "bytes", "ip_size": "bytes"},
+    "agent": "exporter",
+    "input": "in_if",
+    "output": "out_if",
+    "source_mac": "src_mac",
+    "destination_mac": "dst_mac",
+    "in_vlan": "vlan",
+    "out_vlan": "",
+    "source": "src",
+    "destination": "dst",
+    "protocol": "proto",
+    "tos": "",
+    "ttl": "",
+    "sport": "",
+    "dport": "",
+    "flags": "tcp_flags",
+    "size": "bytes",
+    "ip_size": "bytes",
     "last": "sampling_rate",
 }
 
