@@ -24,7 +24,8 @@ from fleutan.protocols.packet.names import Tunnel
 from fleutan.protocols.recognise import NETFLOW, SFLOW, Recognised, recognise
 from fleutan.protocols.sflow import columns as sflow
 from fleutan.protocols.sflow.reasons import REASONS
-from fleutan.records import Records, Values, concatenate, fill
+from fleutan.protocols.sflow.renewal import VERSIONS, renewed
+from fleutan.records import Known, Records, Values, concatenate, fill
 from fleutan.sources.drops import INNER
 from fleutan.sources.flowrecords import flow_records
 from fleutan.sources.packetsamples import discarded_packets, packet_samples
@@ -105,9 +106,19 @@ def decoded(datagrams: Datagrams, exporters: Exporters) -> Decoded:
         kinds,
         decode_netflow(datagrams.take(flows), exporters.netflow) if len(flows) else None,
         flows,
-        sflow.walk(datagrams.spans.take(samples)) if len(samples) else None,
+        _walk(datagrams.take(samples), np.isin(kinds.version[samples], VERSIONS)) if len(samples) else None,
         samples,
     )
+
+
+def _walk(datagrams: Datagrams, older: Known) -> sflow.Walk:
+    """sFlow's samples; those of versions before 5 as if they had been sent by 5, but for the sub-agent."""
+    spans, problems = renewed(datagrams.spans, older)
+    found = sflow.walk(spans)
+    if older.any():
+        found.problems.update(problems)
+        found.datagrams.known["sub_agent_id"] = found.datagrams.known["sub_agent_id"] & ~older
+    return found._replace(earlier=older)
 
 
 class Placed(NamedTuple):

@@ -255,10 +255,10 @@ def _sflow(found: Decoded) -> dict[str, Values]:
     }
     return {
         "protocol": found.recognised.version[found.sflow_rows] + SFLOW_VERSIONS,
-        "domain": np.where(read, heads.values["sub_agent_id"], _NONE),
+        "domain": np.where(heads.known["sub_agent_id"], heads.values["sub_agent_id"], _NONE),
         "agent": np.where(agent[:, None], heads.values["agent"], _NONE),
         **{name: column.astype(np.int64) for name, column in counts.items()},
-        "rejected": (~read & ~walk.earlier).astype(np.int64),
+        "rejected": (~read).astype(np.int64),
         "sequence": heads.values["sequence_number"],
         "sequence_known": read,
         "advance": np.ones(size, np.int64),

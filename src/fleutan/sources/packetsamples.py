@@ -19,7 +19,6 @@ STRUCTURES = (1, 2, 3, 4, 1001, 1002, 1003, 1006, 1007, 1020, 1029, 1030, 1036, 
 #: Fields of samples and their structures, and the catalogue's names; of several with one name the first counts.
 NAMES = {
     "datagram": "",
-    "sub_agent_id": "domain",
     "ds_class": "",
     "ds_index": "",
     "sampling_rate": "",
@@ -84,8 +83,8 @@ def _records(packets: Packets, walk: Walk, datagrams: Datagrams) -> Records:
     records = Records(found.rows, {}, {})
     rows = found.values["datagram"]
     fill(records, "exporter", datagrams.source[rows])
-    agent = walk.datagrams.known.get("agent")
-    fill(records, "agent", walk.datagrams.values["agent"][rows], None if agent is None else agent[rows])
+    for name, theirs in (("agent", "agent"), ("domain", "sub_agent_id")):
+        fill(records, name, walk.datagrams.values[theirs][rows], walk.datagrams.known[theirs][rows])
     fill(records, "received", datagrams.at_ns[rows])
     fill(records, "packets", np.ones(found.rows, np.int64))
     for name, end in (("in_if", "input"), ("out_if", "output")):

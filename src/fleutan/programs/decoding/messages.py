@@ -23,6 +23,7 @@ from fleutan.protocols.netflow.decoding import Batch as Netflow
 from fleutan.protocols.netflow.messages import messages
 from fleutan.protocols.netflow.wire.rejects import REASONS
 from fleutan.protocols.sflow.layouts import DISCARDED_PACKET, FLOW_SAMPLE, FLOW_SAMPLE_EXPANDED
+from fleutan.protocols.sflow.layouts.xdr import Elements, Layout
 from fleutan.protocols.sflow.messages import parse
 from fleutan.protocols.sflow.samples import Sample
 from fleutan.protocols.spans import Ints
@@ -117,9 +118,14 @@ def _meant(samples: Sequence[Sample], kept: dict[tuple[int, int], Iterator[bool]
     for sample in samples:
         kind = _TAGS.get(sample.tag)
         # One that ends within its own fields has no record.
-        whole = sample.layout is not None and len(sample.values) == len(sample.layout.fields) - 1
+        whole = sample.layout is not None and len(sample.values) == _own(sample.layout)
         if kind is not None and whole and next(kept.get((row, kind), iter(())), False):
             yield sample
+
+
+def _own(layout: Layout) -> int:
+    """How many fields a sample has besides its elements, which those of versions before 5 do not name."""
+    return sum(not isinstance(field.type, Elements) for field in layout.fields)
 
 
 def netflow_exports(batch: Batch) -> Iterator[tuple[int, Export]]:
