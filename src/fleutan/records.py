@@ -48,6 +48,13 @@ def concatenate(parts: Iterable[Records]) -> Records:
     return Records(sum(part.rows for part in present), values, known)
 
 
+def take(records: Records, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Records:
+    """These rows, by number or mask."""
+    many = int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else len(rows)
+    values = {name: column[rows] for name, column in records.values.items()}
+    return Records(many, values, {name: known[rows] for name, known in records.known.items()})
+
+
 def _known(part: Records, name: str) -> Known:
     if name in part.known:
         return part.known[name]

@@ -21,9 +21,10 @@ def scaled(table: Table) -> Table:
     rate = table.columns["sampling_rate"]
     factor = np.where(rate.mask(), rate.values, 1)
     columns = {name: table.columns[name] for name in COUNTS if name in table}
-    return table.with_columns({name: Column(_product(one.values, factor), one.known) for name, one in columns.items()})
+    return table.with_columns({name: Column(product(one.values, factor), one.known) for name, one in columns.items()})
 
 
-def _product(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
+def product(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """``(n,)`` int64 counts times factors; what 64 bits do not hold is the largest number that they do."""
     fits = values <= _MOST // np.maximum(factor, 1)
     return np.where(fits, values * np.where(fits, factor, 0), _MOST)

@@ -25,7 +25,7 @@ from fleutan.protocols.recognise import NETFLOW, SFLOW, Recognised, recognise
 from fleutan.protocols.sflow import columns as sflow
 from fleutan.protocols.sflow.reasons import REASONS
 from fleutan.protocols.sflow.renewal import VERSIONS, renewed
-from fleutan.records import Known, Records, Values, concatenate, fill
+from fleutan.records import Known, Records, Values, concatenate, fill, take
 from fleutan.sources.drops import INNER
 from fleutan.sources.flowrecords import flow_records
 from fleutan.sources.packetsamples import discarded_packets, packet_samples
@@ -122,10 +122,15 @@ def _walk(datagrams: Datagrams, older: Known) -> sflow.Walk:
 
 
 class Placed(NamedTuple):
-    """Records, and of each which datagram of the batch it came in: -1 where it had waited since an earlier one."""
+    """Records, and of each which datagram of the batch it came in: -1 where it had waited since an earlier one.
+
+    ``numbers`` has the same rows before numbers became words, with all that is known of them:
+    ``ip_bytes``, too, the length of an IP packet whose frame ``bytes`` counts.
+    """
 
     table: Table
     datagram: Values
+    numbers: Records
 
 
 def placed(found: Decoded, also: Collection[str] = ()) -> Placed:
@@ -138,7 +143,7 @@ def placed(found: Decoded, also: Collection[str] = ()) -> Placed:
     names = dict.fromkeys((*ALWAYS, *(name for name in FIELDS if name in records.values or name in also)))
     columns = {name: _column(name, records) for name in names}
     at_ns = int(found.datagrams.at_ns.max(initial=0))
-    return Placed(Table("records", columns, Reading("", "", at_ns, 0, SOURCE)), datagram)
+    return Placed(Table("records", columns, Reading("", "", at_ns, 0, SOURCE)), datagram, records)
 
 
 def table(found: Decoded, also: Collection[str] = ()) -> Table:
@@ -173,9 +178,7 @@ def _in_order(records: Records) -> Records:
     place = records.values.get(_PLACE, np.zeros(0, np.int64))
     if (place[1:] >= place[:-1]).all():
         return records
-    order = np.argsort(place, kind="stable")
-    values = {name: column[order] for name, column in records.values.items()}
-    return Records(records.rows, values, {name: known[order] for name, known in records.known.items()})
+    return take(records, np.argsort(place, kind="stable"))
 
 
 def _column(name: str, records: Records) -> Column:

@@ -22,7 +22,7 @@ NAMES = {
             *("exporter", "protocol", "domain", "datagram", "received", "src", "dst", "sport", "dport", "proto"),
             *("packets", "bytes", "sampling_rate", "start", "end", "in_if", "out_if", "tcp_flags", "tos"),
             *("src_mac", "dst_mac", "vlan", "next_hop", "src_mask", "dst_mask", "src_as", "dst_as", "post_src"),
-            *("post_dst", "post_sport", "post_dport", "reverse_packets", "reverse_bytes", "direction"),
+            *("post_dst", "post_sport", "post_dport", "agent", "reverse_packets", "reverse_bytes", "direction"),
         ),
         "",
     ),
@@ -45,6 +45,10 @@ def flow_records(batch: Batch) -> Records:
     for name, section in sections(batch).items():
         if name in SECTIONS:
             with_headers(records, section.rows, section.spans, np.full(len(section.rows), SECTIONS[name]))
+    if "ip_bytes" in records.values and "bytes" in found.values:
+        # Flows count all of their packets; a section is the beginning of one.
+        known = records.known.get("ip_bytes", np.ones(records.rows, np.bool_))
+        records.known["ip_bytes"] = known & ~found.known.get("bytes", np.True_)
     return records
 
 

@@ -64,6 +64,8 @@ SUMMED_UP = {
         )
     },
 }
+#: The length of the whole IP packet, which ``bytes`` is only where nothing says that of the frame.
+_IP_BYTES = {f"sampled_{version}.length": "ip_bytes" for version in ("ipv4", "ipv6")}
 _NO_VLAN = 0xFFFF_FFFF
 
 
@@ -94,8 +96,9 @@ def _records(packets: Packets, walk: Walk, datagrams: Datagrams) -> Records:
     if HEADER in strings:
         header = strings[HEADER]
         with_headers(records, header.rows, header.spans, found.values[HEADER_PROTOCOL][header.rows])
-    for name, values, known in columns_of(found, SUMMED_UP):
-        fill(records, name, values, known)
+    for names in (SUMMED_UP, _IP_BYTES):
+        for name, values, known in columns_of(found, names):
+            fill(records, name, values, known)
     return records
 
 

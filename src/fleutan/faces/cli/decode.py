@@ -15,6 +15,7 @@ FORMS: tuple[tuple[str, str, str], ...] = (
     ("grep", "-g", "Text whose every line says time, agent, sequence and source, for grep."),
     ("jsonl", "-j", "JSON, a datagram a line."),
     ("json", "-J", "JSON, indented."),
+    ("http", "-H", "HTTP samples as lines of the combined log format, as sflowtool -H."),
     ("samples", "-t", "Sampled packets as a capture file (pcap)."),
     ("discards", "-T", "Discarded packets as a capture file (pcap)."),
     ("datagrams", "-M", "The datagrams themselves as a capture file (pcap)."),
@@ -55,7 +56,14 @@ def _forms(function: Any) -> Any:
 @click.option("--compat", is_flag=True, help="sFlow exactly as sflowtool 6.11 writes it, where that is wrong too.")
 @click.option("-f", "--forward", "targets", multiple=True, metavar="HOST/PORT",
               help="Send each datagram on, unchanged; repeatable.")  # fmt: skip
-@click.option("--keep-source", is_flag=True, help="Send on with the senders' addresses (needs CAP_NET_RAW).")
+@click.option("--keep-source", is_flag=True, help="Send on with the senders' addresses (needs CAP_NET_RAW); with -f.")
+@click.option("-c", "--collector", metavar="HOST",
+              help="Send records to it as NetFlow or IPFIX; without a form nothing is written.")  # fmt: skip
+@click.option("-d", "--collector-port", type=click.IntRange(1, 65535), metavar="PORT",
+              help="Its port.  [default: 2055, of IPFIX 4739]")  # fmt: skip
+@click.option("-N", "--netflow", type=click.Choice(["5", "9", "10"]), metavar="5|9|10",
+              help="As which version; 10 is IPFIX, 5 has IPv4 only.  [default: 5]")  # fmt: skip
+@click.option("-s", "--no-scale", is_flag=True, help="With -c: counts as sampled, and the sampling rate beside them.")
 @click.option("--utc", is_flag=True, help="Times in UTC.")
 def command(**words: Any) -> None:
     """Show what exporters send: sFlow 2, 4 and 5, NetFlow 1, 5, 7 and 9, and IPFIX, told by content.
@@ -69,9 +77,14 @@ def command(**words: Any) -> None:
     fleutan decode -r exporters.pcap --summary
     fleutan decode -r exporters.pcap -l 'proto = tcp and dst in 192.0.2.0/24'
     fleutan decode -f 192.0.2.9/6343 --csv -o src,dst,bytes,sampling_rate
+    fleutan decode -b :: -c 192.0.2.9 -N 10
     """
     if words["playback"] and not words["read"]:
         raise UsageError("-P plays a file: name one with -r")
+    if not words["collector"]:
+        for option, name in (("-d", "collector_port"), ("-N", "netflow"), ("-s", "no_scale")):
+            if words[name]:
+                raise UsageError(f"{option} says how records are sent on: name a collector with -c")
     if words["columns"] and words["form"]:
         raise UsageError(f"-L and --{words['form']} are different forms")
     if words["summary"] and (words["form"] or words["columns"]):

@@ -18,6 +18,7 @@ import click
 
 from fleutan.errors import UsageError
 from fleutan.exports import csv, json
+from fleutan.exports.conversion import PORTS, Conversion
 from fleutan.exports.sflowtool.heads import Dialect
 from fleutan.faces.cli.figures import printable
 from fleutan.faces.cli.pages import Look, exporters
@@ -25,8 +26,9 @@ from fleutan.faces.cli.terminal import screen
 from fleutan.fields import require
 from fleutan.programs.decoding import Form, run
 from fleutan.programs.decoding.captured import Samples, Wrapped
+from fleutan.programs.decoding.converting import Converted
 from fleutan.programs.decoding.lines import Columns
-from fleutan.programs.decoding.messages import GREP, INDENTED, JSON, TEXT, Messages, chosen
+from fleutan.programs.decoding.messages import COMMON_LOG, GREP, INDENTED, JSON, TEXT, Messages, chosen
 from fleutan.programs.decoding.summary import Summary
 from fleutan.programs.decoding.tables import Csv, Lines
 from fleutan.protocols.datagrams import Datagrams
@@ -34,24 +36,30 @@ from fleutan.query.predicate import Predicate
 from fleutan.sources.datagrams import PORT, Account, Sockets, ended_by_signals
 from fleutan.sources.exported import FIELDS
 from fleutan.sources.exporters import Accounts
-from fleutan.sources.forwarding import Forwarded, Forwarding, target
+from fleutan.sources.forwarding import Forwarded, Forwarding, Target, target
+from fleutan.sources.loops import refuse_loops
 from fleutan.sources.recorded import Recorded
 
-_WORDS = {"": TEXT, "grep": GREP, "jsonl": JSON, "json": INDENTED}
+_WORDS = {"": TEXT, "grep": GREP, "jsonl": JSON, "json": INDENTED, "http": COMMON_LOG}
 
 
 def decode(words: Mapping[str, Any]) -> None:
     """Decodes until the file ends or somebody ends it; says at the end what is missing."""
     predicate = predicate_of(" ".join(words["filter"]))
-    form = form_of(words)
+    collectors, copies = collectors_of(words), [target(text) for text in words["targets"]]
+    converted = Forwarding(collectors)
+    form = Converted(conversion_of(words), converted, written_beside(words)) if collectors else form_of(words)
     with ExitStack() as held:
         source = source_of(words)
         held.enter_context(source)
-        onward = Forwarding([target(text) for text in words["targets"]], keep_source=words["keep_source"])
+        refuse_loops(copies + collectors, source.ears if isinstance(source, Sockets) else ())
+        onward = Forwarding(copies, keep_source=words["keep_source"])
         held.enter_context(onward)
+        held.enter_context(converted)
         held.enter_context(ended_by_signals(source))
         run(source, form, predicate, _write, partial(_sent_on, onward), words["interval"])
-        for note in (*missing(source.accounts()), *unsent(onward.accounts())):
+        notes = form.notes() if isinstance(form, Converted) else ()
+        for note in (*missing(source.accounts()), *notes, *unsent(onward.accounts() + converted.accounts())):
             click.echo(f"fleutan: note: {printable(note)}", err=True)
 
 
@@ -70,6 +78,28 @@ def source_of(words: Mapping[str, Any]) -> Sockets | Recorded:
     if words["read"]:
         return Recorded(words["read"], words["ports"], monotonic_ns if words["playback"] else None)
     return Sockets(words["ports"] or (PORT,), words["addresses"])
+
+
+def collectors_of(words: Mapping[str, Any]) -> list[Target]:
+    """Where converted records go: one place, or none."""
+    if not words["collector"]:
+        return []
+    return [target(f"{words['collector']}/{words['collector_port'] or PORTS[version_of(words)]}")]
+
+
+def version_of(words: Mapping[str, Any]) -> int:
+    """Of NetFlow; 5 as sflowtool, unless another is asked for."""
+    return int(words["netflow"] or 5)
+
+
+def conversion_of(words: Mapping[str, Any]) -> Conversion:
+    """As what they go."""
+    return Conversion(version_of(words), scale=not words["no_scale"])
+
+
+def written_beside(words: Mapping[str, Any]) -> Form | None:
+    """The form that is asked for while records go to a collector."""
+    return form_of(words) if any(words[name] for name in ("form", "columns", "summary")) else None
 
 
 def form_of(words: Mapping[str, Any]) -> Form:

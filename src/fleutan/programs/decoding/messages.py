@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from fleutan import address
 from fleutan.exports.netflow import Export, Record, Writer
+from fleutan.exports.sflowtool.commonlog import write_common_log
 from fleutan.exports.sflowtool.heads import Dialect, Received
 from fleutan.exports.sflowtool.json import write_indented_json, write_json
 from fleutan.exports.sflowtool.lines import write_fields
@@ -46,6 +47,8 @@ TEXT = Words(write_text, Writer.text)
 GREP = Words(write_grep, Writer.grep)
 JSON = Words(write_json, Writer.json)
 INDENTED = Words(write_indented_json, Writer.indented_json)
+#: HTTP requests only, which no record of NetFlow is.
+COMMON_LOG = Words(write_common_log, lambda _writer, _export: b"")
 
 
 def chosen(names: Sequence[str]) -> Words:

@@ -76,6 +76,7 @@ ADDRESSES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("dst", ("destinationIPv4Address", "destinationIPv4Prefix"), ("destinationIPv6Address", "destinationIPv6Prefix")),
     ("next_hop", ("ipNextHopIPv4Address",), ("ipNextHopIPv6Address",)),
     ("bgp_next_hop", ("bgpNextHopIPv4Address",), ("bgpNextHopIPv6Address",)),
+    ("agent", ("exporterIPv4Address",), ("exporterIPv6Address",)),
     ("post_src", ("postNATSourceIPv4Address",), ("postNATSourceIPv6Address",)),
     ("post_dst", ("postNATDestinationIPv4Address",), ("postNATDestinationIPv6Address",)),
 )
@@ -95,10 +96,10 @@ def flows(batch: Batch) -> Records:
     Always there: ``exporter`` ``(n, 2)`` halves, ``protocol`` (the version), ``domain``,
     ``template`` (0 without), ``datagram`` (row in the batch, unknown for what had waited since an
     earlier one), ``exported`` and ``received`` (nanoseconds UTC).  As far as records tell: ``src
-    dst next_hop bgp_next_hop post_src post_dst`` in halves, ``sampling_rate`` (one packet of how
-    many), ``start`` and ``end`` (nanoseconds UTC), ``src_mask dst_mask``, ``mpls_1`` to
-    ``mpls_10``, and NUMBERS, of which ``icmp`` is type times 256 plus code and MAC addresses are
-    numbers of 48 bits.
+    dst next_hop bgp_next_hop post_src post_dst agent`` in halves (``agent`` is whose records a proxy
+    sends on), ``sampling_rate`` (one packet of how many), ``start`` and ``end`` (nanoseconds UTC),
+    ``src_mask dst_mask``, ``mpls_1`` to ``mpls_10``, and NUMBERS, of which ``icmp`` is type times
+    256 plus code and MAC addresses are numbers of 48 bits.
     """
     groups = [group for group in batch.of(options=False) if group.rows]
     rows = Rows(sum(group.rows for group in groups))

@@ -63,6 +63,7 @@ _ADDRESSES = {
     "dst": (12, 28),
     "next_hop": (15, 62),
     "bgp_next_hop": (18, 63),
+    "agent": (130, 131),
     "post_src": (225, 281),
     "post_dst": (226, 282),
 }
