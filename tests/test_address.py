@@ -76,3 +76,8 @@ def test_short_forms(short: str, full: str) -> None:
 def test_what_is_no_prefix_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         address.parse_prefix(wrong)
+
+
+def test_octets_of_either_version() -> None:
+    found = address.packed(np.array([[0, 0xFFFF_0A00_0001], [0x2001_0DB8 << 32, 1], [0, 1]], np.int64))
+    assert found == [b"\x0a\0\0\x01", b"\x20\x01\x0d\xb8" + bytes(11) + b"\x01", bytes(15) + b"\x01"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fleutan.records import Records, concatenate
+from fleutan.records import Records, concatenate, fill
 
 EMPTY = Records(0, {}, {})
 
@@ -57,3 +57,50 @@ def test_addresses_and_names_keep_their_shape() -> None:
     assert found.values["cong"].dtype == np.dtype("S16")
     assert found.values["cong"].tolist() == [b"bbr", b"cubic", b"", b"", b""]
     assert found.known["src"].tolist() == [True, True, False, False, False]
+
+
+# -- filling in
+
+
+def numbers(*values: int) -> np.ndarray:
+    return np.array(values, np.int64)
+
+
+def mask(*values: bool) -> np.ndarray:
+    return np.array(values)
+
+
+def test_a_new_column_is_taken_as_it_is() -> None:
+    found, values = records(2), numbers(1, 2)
+    fill(found, "a", values)
+    assert found.values["a"] is values
+    assert found.known == {}
+    fill(found, "b", values, mask(True, True))
+    assert "b" not in found.known
+    fill(found, "c", values, mask(True, False))
+    assert found.known["c"].tolist() == [True, False]
+
+
+def test_what_is_known_stays_and_the_rest_is_filled() -> None:
+    first, second = numbers(1, 2, 3), numbers(7, 8, 9)
+    found = records(3)
+    fill(found, "a", first, mask(True, False, False))
+    fill(found, "a", second, mask(True, True, False))
+    assert found.values["a"].tolist()[:2] == [1, 8]
+    assert found.known["a"].tolist() == [True, True, False]
+    fill(found, "a", numbers(4, 5, 6))
+    assert found.values["a"].tolist() == [1, 8, 6]
+    assert "a" not in found.known
+    fill(found, "a", second)
+    assert found.values["a"].tolist() == [1, 8, 6]
+    assert (first.tolist(), second.tolist()) == ([1, 2, 3], [7, 8, 9])
+
+
+def test_some_rows_of_a_column() -> None:
+    found = records(3)
+    fill(found, "a", np.array([[1, 2]]), rows=numbers(2))
+    assert found.values["a"].tolist() == [[0, 0], [0, 0], [1, 2]]
+    assert found.known["a"].tolist() == [False, False, True]
+    fill(found, "a", np.array([[3, 4], [5, 6]]), mask(False, True), numbers(0, 1))
+    assert found.known["a"].tolist() == [False, True, True]
+    assert found.values["a"].tolist()[1] == [5, 6]

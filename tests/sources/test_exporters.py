@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from fleutan.protocols.sflow.samples import Sample
 from fleutan.sources.exported import Exporters, decoded, table
 from fleutan.sources.exporters import UNKNOWN, Accounts
 
-_HEADER = {"protocol": 1, "frame_length": 100, "stripped": 4, "header": bytes(14)}
+HEADER = {"protocol": 1, "frame_length": 100, "stripped": 4, "header": bytes(14)}
 _FLOW = {
     "sequence_number": 1,
     "source_id": 3,
@@ -32,8 +33,8 @@ _FLOW = {
 }
 
 
-def flow(**more: int) -> Sample:
-    return sample(FLOW_SAMPLE, _FLOW | more, [element(FLOW_FORMS[1][0], _HEADER)])
+def flow(header: Mapping[str, Any] = HEADER, **more: int) -> Sample:
+    return sample(FLOW_SAMPLE, _FLOW | more, [element(FLOW_FORMS[1][0], header)])
 
 
 def counter() -> Sample:

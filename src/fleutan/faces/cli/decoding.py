@@ -166,7 +166,7 @@ def predicate_of(text: str) -> Predicate | None:
     from fleutan.query.predicate import compile as compiled
 
     predicate = compiled(parse(text))
-    for name in sorted(predicate.fields | predicate.owner_fields):
+    for name in sorted(predicate.owner_fields or predicate.fields):
         known(name)
     return predicate
 

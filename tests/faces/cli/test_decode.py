@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from fleutan.faces.cli import main
+from fleutan.faces.cli.decode import FORMS, command
+
+
+def test_help_names_every_form() -> None:
+    said = CliRunner().invoke(command, ["--help"]).output
+    assert all(f"--{name}" in said for name, _, _ in FORMS)
+    assert "--summary" in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["-P"], "-P plays a file: name one with -r"),
+        (["-L", "srcIP", "-j"], "-L and --jsonl are different forms"),
+        (["--summary", "-l"], "--summary is a form of its own"),
+        (["-i", "1"], "-i goes with --summary"),
+        (["-p", "0"], "0 is not in the range"),
+        (["--summary=xml"], "'xml' is not one of"),
+    ],
+)
+def test_what_cannot_be_meant(typed: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["decode", *typed])
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert said in err
