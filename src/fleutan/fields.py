@@ -18,6 +18,30 @@ from fleutan.errors import UsageError
 Kind = Literal["key", "label", "gauge", "counter"]
 Type = Literal["int", "float", "bool", "text", "address", "ints"]
 
+#: The words of ``proto`` by the number that IP has for it (IPPROTO_*, include/uapi/linux/in.h).
+PROTOS = {
+    1: "icmp",
+    2: "igmp",
+    4: "ipip",
+    6: "tcp",
+    17: "udp",
+    33: "dccp",
+    41: "sit",
+    47: "gre",
+    50: "esp",
+    51: "ah",
+    46: "rsvp",
+    58: "icmpv6",
+    88: "eigrp",
+    89: "ospf",
+    103: "pim",
+    112: "vrrp",
+    115: "l2tp",
+    132: "sctp",
+    136: "udplite",
+    255: "raw",
+    262: "mptcp",
+}
 #: Units that a machine-readable key carries as its suffix.
 SUFFIXED = ("us", "ms", "ns", "bps", "pps")
 

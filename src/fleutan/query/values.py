@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from fleutan.fields import Field
+from fleutan.fields import PROTOS, Field
 from fleutan.query import units
 from fleutan.query.expression import Endpoint, Glob, Masked, Operator, Pattern, Span, Value
 from fleutan.query.lexer import Token, shown
@@ -47,27 +47,8 @@ STATES: Words = {
     "bucket": _BUCKET,
     "big": _states_but(*_BUCKET),
 }
-#: IP protocol numbers (IPPROTO_*, include/uapi/linux/in.h) -> the words of the field ``proto``.
-_NUMBERED = {
-    1: "icmp",
-    2: "igmp",
-    4: "ipip",
-    6: "tcp",
-    17: "udp",
-    33: "dccp",
-    41: "sit",
-    47: "gre",
-    50: "esp",
-    51: "ah",
-    58: "icmpv6",
-    89: "ospf",
-    132: "sctp",
-    136: "udplite",
-    255: "raw",
-    262: "mptcp",
-}
 #: What is typed -> the words of ``proto``.
-PROTOCOLS: Words = {**{word: (word,) for word in _NUMBERED.values()}, "icmp6": ("icmpv6",)}
+PROTOCOLS: Words = {**{word: (word,) for word in PROTOS.values()}, "icmp6": ("icmpv6",)}
 FAMILIES: Words = {
     **dict.fromkeys(("ip", "ip4", "ipv4", "inet", "inet4"), ("ipv4",)),
     **dict.fromkeys(("ip6", "ipv6", "inet6"), ("ipv6",)),
@@ -183,7 +164,7 @@ def _family(token: Token, field: Field, _operator: Operator) -> tuple[Value, ...
 
 
 def _proto(token: Token, field: Field, _operator: Operator) -> tuple[Value, ...]:
-    numbers = {str(number): word for number, word in _NUMBERED.items()}
+    numbers = {str(number): word for number, word in PROTOS.items()}
     if token.text not in numbers and token.text.isascii() and token.text.isdecimal() and int(token.text) < 256:
         return (f"proto-{int(token.text)}",)
     return _listed(PROTOCOLS, numbers.get(token.text, token.text), field)

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from fleutan import address
 from fleutan.column import Column, text_column
 from fleutan.errors import FleutanError
+from fleutan.fields import PROTOS
 from fleutan.linux import drops, namespaces, reasons
 from fleutan.linux.drops import DROP, RESET_RECEIVED, RESET_SENT, RETRANSMIT, Counting, Counts, Symbols
 from fleutan.records import Records
 from fleutan.sources.attribution import Claims, by_cookie, by_ends, by_listener, remembered_by, together, with_claims
 from fleutan.sources.lifecycle import HOLDER, LISTENER, space_names, with_row
 from fleutan.sources.owners import SOCKET_FIELDS, Read, read_processes
-from fleutan.sources.words import PROTOCOLS, RULES, Coded, Named, Rule, Whole, unknown
+from fleutan.sources.words import RULES, Coded, Named, Rule, Whole, unknown
 from fleutan.table import Reading, Table
 
 Ints = NDArray[np.int64]
@@ -33,18 +34,6 @@ SOURCE = "kfree_skb, tcp_retransmit_skb, tcp_send_reset, tcp_receive_reset"
 IPV4 = 2
 EVENTS = {DROP: "drop", RETRANSMIT: "retransmit", RESET_SENT: "reset-sent", RESET_RECEIVED: "reset-received"}
 DIRECTIONS = {drops.RECEIVED: "rx", drops.SENT: "tx"}
-#: IPPROTO_* beside those of sockets that the rest of the program knows.
-INNER = PROTOCOLS | {
-    1: "icmp",
-    2: "igmp",
-    4: "ipip",
-    41: "sit",
-    47: "gre",
-    50: "esp",
-    51: "ah",
-    58: "icmpv6",
-    89: "ospf",
-}
 #: ETH_P_* (include/uapi/linux/if_ether.h) of what is not IP.
 ETHERTYPES = {0x0806: "arp", 0x8100: "vlan", 0x88A8: "qinq", 0x88CC: "lldp", 0x88E5: "macsec", 0x8847: "mpls"}
 #: Why a segment was sent again (BY_* in linux/drops.py): a name, and a sentence.
@@ -188,7 +177,7 @@ def _proto(records: Records, _: Surroundings) -> Column:
 
     def name(family: int, proto: int, ethertype: int) -> str | None:
         if family:
-            return INNER.get(proto, f"proto-{proto}")
+            return PROTOS.get(proto, f"proto-{proto}")
         return ETHERTYPES.get(ethertype, f"ethertype-{ethertype:#06x}") if ethertype else None
 
     return _each(records, ("idiag_family", "proto", "ethertype"), name)

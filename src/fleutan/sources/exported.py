@@ -16,6 +16,7 @@ import numpy as np
 
 from fleutan import address
 from fleutan.column import Column
+from fleutan.fields import PROTOS
 from fleutan.protocols.datagrams import Datagrams
 from fleutan.protocols.netflow.decoding import Batch
 from fleutan.protocols.netflow.decoding import decode as decode_netflow
@@ -26,7 +27,6 @@ from fleutan.protocols.sflow import columns as sflow
 from fleutan.protocols.sflow.reasons import REASONS
 from fleutan.protocols.sflow.renewal import VERSIONS, renewed
 from fleutan.records import Known, Records, Values, concatenate, fill, take
-from fleutan.sources.drops import INNER
 from fleutan.sources.flowrecords import flow_records
 from fleutan.sources.packetsamples import discarded_packets, packet_samples
 from fleutan.sources.words import Coded, unknown
@@ -44,7 +44,7 @@ PROTOCOLS = {
 #: IPFIX's flowDirection (IANA element 61).
 DIRECTIONS = {0: "rx", 1: "tx"}
 TUNNELS = {int(number): number.name.lower().replace("_", "-") for number in Tunnel}
-_PROTOS = {number: INNER.get(number, f"proto-{number}") for number in range(256)}
+_PROTOS = {number: PROTOS.get(number, f"proto-{number}") for number in range(256)}
 _WORDS: Mapping[str, Mapping[int, str]] = {
     "record": RECORDS,
     "protocol": PROTOCOLS,

@@ -20,12 +20,13 @@ from fleutan import address
 from fleutan.analysis import alike
 from fleutan.column import Column, text_column
 from fleutan.errors import FleutanError
+from fleutan.fields import PROTOS
 from fleutan.linux import links, namespaces, traffic
 from fleutan.linux.addresses import own_addresses
 from fleutan.linux.traffic import IP, NOT_IP, OVERFLOW, RX, TX, UNREADABLE, Counting, Counts
 from fleutan.records import Records
 from fleutan.sources.attribution import Claims, by_cookie, by_ends, by_listener, remembered_by, together, with_claims
-from fleutan.sources.drops import ETHERTYPES, INNER
+from fleutan.sources.drops import ETHERTYPES
 from fleutan.sources.lifecycle import HOLDER, LISTENER, taken
 from fleutan.sources.owners import SOCKET_FIELDS, Read, read_processes
 from fleutan.sources.words import Coded, Rule, Whole
@@ -37,7 +38,6 @@ Mask = NDArray[np.bool_]
 SOURCE = "net_dev_start_xmit, netif_receive_skb"
 #: What ``proto`` says of the sum of flows that found no row, and of packets that could not be read.
 OTHER, UNREAD = "other", "unreadable"
-_PROTOCOLS = INNER | {46: "rsvp", 88: "eigrp", 103: "pim", 112: "vrrp", 115: "l2tp"}
 _ETHERTYPES = ETHERTYPES | {4: "802.2", 0x8863: "pppoe", 0x8864: "pppoe", 0x888E: "eapol", 0x88F7: "ptp"}
 #: What one flow is to the search for its cookie.
 _ENDS = ("netns_inode", "proto", "src", "dst", "sport", "dport")
@@ -258,7 +258,7 @@ def _keys(columns: Mapping[str, Column]) -> list[Ints]:
 def _proto(kind: int, proto: int, ethertype: int) -> str:
     """The protocol in IP, or what the frame holds in its place."""
     if kind == IP:
-        return _PROTOCOLS.get(proto, f"proto-{proto}")
+        return PROTOS.get(proto, f"proto-{proto}")
     if kind == NOT_IP:
         return _ETHERTYPES.get(ethertype, f"ethertype-{ethertype:#06x}")
     return UNREAD if kind == UNREADABLE else OTHER
