@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from fleutan.protocols.sflow.encoder import element, encode, sample
 from fleutan.protocols.sflow.layouts import COUNTER_FORMS, COUNTERS_SAMPLE, FLOW_FORMS, FLOW_SAMPLE
 from fleutan.protocols.sflow.messages import Message
 from fleutan.protocols.sflow.samples import Sample
+from fleutan.sources.datagrams import Sockets
 from fleutan.sources.exported import Exporters, decoded, table
 from fleutan.sources.exporters import UNKNOWN, Accounts
 
@@ -150,3 +152,29 @@ def test_at_most_eight_rates_are_kept() -> None:
     [row], _ = told(datagrams(sflow(*(flow(sampling_rate=rate) for rate in range(1, 20)))))
     assert len(row["rates"]) == 8
     assert np.isin(row["rates"], range(1, 20)).all()
+
+
+def test_what_the_kernel_dropped_is_what_sequence_numbers_miss() -> None:
+    """A burst into little room; the last datagram comes when there is room again, so that no gap is at the end."""
+    many = 3000
+    accounts, state = Accounts(), Exporters()
+    with (
+        Sockets([0], ["127.0.0.1"], room=1) as source,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+    ):
+        sender.connect(("127.0.0.1", source.ears[0].port))
+        for sequence in range(1, many + 1):
+            sender.send(sflow(sequence=sequence))
+        whole = False
+        for batch in source.batches(0.2):
+            accounts.add(decoded(batch, state))
+            if whole:
+                source.stop()
+            elif not len(batch.at_ns):  # all that had room was read
+                sender.send(sflow(sequence=many + 1))
+                whole = True
+        [account] = source.accounts()
+    [row] = accounts.table().rows()
+    assert account.dropped
+    assert row["missing"] == account.dropped
+    assert row["datagrams"] == account.received == many + 1 - account.dropped
