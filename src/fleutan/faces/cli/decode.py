@@ -64,6 +64,9 @@ def _forms(function: Any) -> Any:
 @click.option("-N", "--netflow", type=click.Choice(["5", "9", "10"]), metavar="5|9|10",
               help="As which version; 10 is IPFIX, 5 has IPv4 only.  [default: 5]")  # fmt: skip
 @click.option("-s", "--no-scale", is_flag=True, help="With -c: counts as sampled, and the sampling rate beside them.")
+@click.option("-x", "--anonymise", is_flag=True,
+              help="Replace addresses in every output; what may hold others is left out.")  # fmt: skip
+@click.option("--key", metavar="FILE", help="Key of -x: any file; the same one gives the same addresses.")
 @click.option("--utc", is_flag=True, help="Times in UTC.")
 def command(**words: Any) -> None:
     """Show what exporters send: sFlow 2, 4 and 5, NetFlow 1, 5, 7 and 9, and IPFIX, told by content.
@@ -78,6 +81,7 @@ def command(**words: Any) -> None:
     fleutan decode -r exporters.pcap -l 'proto = tcp and dst in 192.0.2.0/24'
     fleutan decode -f 192.0.2.9/6343 --csv -o src,dst,bytes,sampling_rate
     fleutan decode -b :: -c 192.0.2.9 -N 10
+    fleutan decode -r exporters.pcap -x --key secret -M > anonymous.pcap
     """
     if words["playback"] and not words["read"]:
         raise UsageError("-P plays a file: name one with -r")
@@ -91,6 +95,8 @@ def command(**words: Any) -> None:
         raise UsageError("--summary is a form of its own: leave the other out")
     if words["interval"] and not words["summary"]:
         raise UsageError("-i goes with --summary")
+    if words["key"] and not words["anonymise"]:
+        raise UsageError("--key is for -x")
     from fleutan.faces.cli.decoding import decode
 
     decode(words)

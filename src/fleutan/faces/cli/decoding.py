@@ -25,6 +25,7 @@ from fleutan.faces.cli.pages import Look, exporters
 from fleutan.faces.cli.terminal import screen
 from fleutan.fields import require
 from fleutan.programs.decoding import Form, run
+from fleutan.programs.decoding.anonymous import Anonymous, key_of
 from fleutan.programs.decoding.captured import Samples, Wrapped
 from fleutan.programs.decoding.converting import Converted
 from fleutan.programs.decoding.lines import Columns
@@ -57,8 +58,10 @@ def decode(words: Mapping[str, Any]) -> None:
         held.enter_context(onward)
         held.enter_context(converted)
         held.enter_context(ended_by_signals(source))
-        run(source, form, predicate, _write, partial(_sent_on, onward), words["interval"])
-        notes = form.notes() if isinstance(form, Converted) else ()
+        shown = Anonymous(source, key_of(words["key"]) if words["key"] else None) if words["anonymise"] else source
+        run(shown, form, predicate, _write, partial(_sent_on, onward), words["interval"])
+        notes = [*(form.notes() if isinstance(form, Converted) else ())]
+        notes += shown.notes() if isinstance(shown, Anonymous) else ()
         for note in (*missing(source.accounts()), *notes, *unsent(onward.accounts() + converted.accounts())):
             click.echo(f"fleutan: note: {printable(note)}", err=True)
 

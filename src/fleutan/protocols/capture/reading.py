@@ -36,6 +36,11 @@ class Reader:
         self._walk: Walk | None = None
         self._possible = True
 
+    @property
+    def kept(self) -> int:
+        """How many octets are kept for a record that is not whole yet."""
+        return len(self._left)
+
     def feed(self, octets: Octets) -> Frames:
         """The frames that are whole with these octets, which are not copied if nothing was left before.
 

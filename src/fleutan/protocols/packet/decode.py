@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fleutan.protocols.packet import link, network, transport, tunnels
 from fleutan.protocols.packet.kinds import Codes, Kind, beginnings
 from fleutan.protocols.packet.kinds import layer_of as layer_of_kind
-from fleutan.protocols.packet.level import Follows, Group, Level, gathered
+from fleutan.protocols.packet.level import Follows, Group, Level, Place, gathered
 from fleutan.protocols.packet.names import INNER, Layer, layer_of
 from fleutan.protocols.spans import Spans
 from fleutan.records import Records, Values, concatenate
@@ -93,15 +93,29 @@ def decode(spans: Spans, kinds: Ints, wanted: Iterable[str] | None = None, depth
     )
 
 
-def _block(spans: Spans, kinds: Ints, names: Names, depth: int) -> Records:
+def headers(spans: Spans, kinds: Ints, depth: int = 1) -> list[Place]:
+    """Where the headers of captured packets lie, one ``Place`` for those of a layout that are read together.
+
+    Arguments are those of ``decode``.  A header that a packet ends inside is there too.
+    """
+    places: list[Place] = []
+    for start in range(0, spans.rows, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        some = Spans(spans.octets, spans.starts[block], spans.sizes[block])
+        _block(some, kinds[block], frozenset(), depth, places)
+    return places
+
+
+def _block(spans: Spans, kinds: Ints, names: Names, depth: int, places: list[Place] | None = None) -> Records:
     everything = np.arange(spans.rows)
     whole = Group(everything, spans.starts, spans.starts + spans.sizes)
     codes, group, origin = beginnings(kinds), whole, everything
     found, prefix = Records(spans.rows, {}, {}), ""
     for deeper in reversed(range(depth + 1)):
         own, names = _own(names), _inside(names)
-        level = Level(spans.octets, spans.starts[origin], group.rows, own)
-        _walk(level, codes, group, _farthest(own, names if deeper else frozenset()))
+        level = Level(spans.octets, spans.starts[origin], group.rows, own, places)
+        farthest = Layer.INNER if places is not None else _farthest(own, names if deeper else frozenset())
+        _walk(level, codes, group, farthest)
         _add(found, level.records(), prefix, origin)
         if not level.inner:
             break

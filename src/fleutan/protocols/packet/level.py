@@ -50,6 +50,14 @@ def gathered(groups: list[Group]) -> Group:
 Follows: TypeAlias = Iterable[tuple[Codes, Group]]
 
 
+class Place(NamedTuple):
+    """Headers of a layout: ``at`` and ``ends`` ``(n,)`` are where each begins, and where its packet's octets end."""
+
+    layout: Layout
+    at: Ints
+    ends: Ints
+
+
 class Header:
     """A header that all rows of ``group`` have whole; members are read when they are asked for."""
 
@@ -68,12 +76,14 @@ class Level:
     """One level's columns, and the packets found inside its tunnels, which are the next level's.
 
     ``begins`` is where the octets of each row begin in the buffer: places are told from there.
+    ``places``, if it is there, gets every header that is read.
     """
 
     octets: NDArray[np.uint8]
     begins: Ints
     everything: Ints
     wanted: Container[str] | None
+    places: list[Place] | None = None
     inner: list[tuple[Codes, Group]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -97,6 +107,7 @@ class Level:
         agreed = self._agreed(layout, pieces, group)
         if not agreed.all():
             pieces, group = pieces[agreed], group.take(agreed)
+        self._note(layout, group)
         header = Header(layout, pieces, group)
         for each in layout.members:
             if self.columns.wants(each.name):
@@ -108,11 +119,16 @@ class Level:
         matrix(pieces)[np.arange(layout.size) >= size[:, None]] = 0  # neighbours' octets
         agreed = self._agreed(layout, pieces, group)
         pieces, rows, size = pieces[agreed], group.rows[agreed], size[agreed]
+        self._note(layout, group.take(agreed))
         self.truncated[rows] = True
         for each in layout.members:
             known = size >= each.end
             if self.columns.wants(each.name) and known.any():
                 self.columns.put(each.name, rows[known], member(pieces[known], each))
+
+    def _note(self, layout: Layout, group: Group) -> None:
+        if self.places is not None and len(group.rows):
+            self.places.append(Place(layout, group.at, group.ends))
 
     def _agreed(self, layout: Layout, pieces: Windows, group: Group) -> Mask:
         """The rows that say what is expected of the header, as far as they go."""

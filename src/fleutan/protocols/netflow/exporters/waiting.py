@@ -49,6 +49,11 @@ class Room:
     def __len__(self) -> int:
         return len(self._sets)
 
+    @property
+    def octets(self) -> int:
+        """How many octets they are, each with its own weight."""
+        return self._octets
+
     def fits(self, scope: Scope, size: int) -> bool:
         """Whether there is room for a set of so many octets."""
         weight = size + _WEIGHT

@@ -46,7 +46,12 @@ class Sets(NamedTuple):
 
 
 def walk(octets: NDArray[np.uint8], heads: Heads, bodies: Bodies, noted: Rejects) -> Sets:
-    """The sets in the datagrams of these heads; where a length makes no sense the rest is noted and left."""
+    """The sets in the datagrams of these heads whose number means something."""
+    return numbered(chained(octets, heads, bodies, noted), heads, noted)
+
+
+def chained(octets: NDArray[np.uint8], heads: Heads, bodies: Bodies, noted: Rejects) -> Sets:
+    """All sets in the datagrams of these heads; where a length makes no sense the rest is noted and left."""
     fixed = np.flatnonzero(heads.version < 9)
     parts = [Sets(fixed, np.zeros(len(fixed), np.int64), bodies.start[fixed], (bodies.end - bodies.start)[fixed])]
     rows = np.flatnonzero(heads.version >= 9)
@@ -59,7 +64,7 @@ def walk(octets: NDArray[np.uint8], heads: Heads, bodies: Bodies, noted: Rejects
         parts.append(found)
     noted.add(rejects.SETS, heads.datagram[rows[bodies.end[rows] - at[rows] >= _HEADER]])
     together = Sets(*map(np.concatenate, zip(*parts, strict=True)))
-    return _numbered(together.take(np.argsort(together.head, kind="stable")), heads, noted)
+    return together.take(np.argsort(together.head, kind="stable"))
 
 
 def _step(
@@ -82,7 +87,7 @@ def _step(
     return Sets(rows, kind, here + _HEADER, inside), rows
 
 
-def _numbered(sets: Sets, heads: Heads, noted: Rejects) -> Sets:
+def numbered(sets: Sets, heads: Heads, noted: Rejects) -> Sets:
     """Without those whose number means nothing in their version."""
     version = heads.version[sets.head]
     fine = (sets.number >= FIRST_NUMBER) | (version < min(TEMPLATE_SETS))
