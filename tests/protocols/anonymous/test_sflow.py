@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import pytest
@@ -15,8 +14,9 @@ from tests.protocols.sflow.generated import element_of
 
 from fleutan.protocols.anonymous import Remembered
 from fleutan.protocols.anonymous.structures import KEPT_TEXT
-from fleutan.protocols.sflow.elements import Element, element
-from fleutan.protocols.sflow.encoder import encode, sample
+from fleutan.protocols.sflow.elements import Element
+from fleutan.protocols.sflow.encoder import element, encode, sample
+from fleutan.protocols.sflow.layouts import COUNTERS as COUNTER_LAYOUTS
 from fleutan.protocols.sflow.layouts import (
     COUNTERS_SAMPLE,
     COUNTERS_SAMPLE_EXPANDED,
@@ -26,7 +26,6 @@ from fleutan.protocols.sflow.layouts import (
     RTMETRIC,
     xdr,
 )
-from fleutan.protocols.sflow.layouts import COUNTERS as COUNTER_LAYOUTS
 from fleutan.protocols.sflow.layouts import FLOWS as FLOW_LAYOUTS
 from fleutan.protocols.sflow.messages import Message, parse
 from fleutan.protocols.sflow.samples import Sample
@@ -93,8 +92,13 @@ def test_the_fields_of_samples_stay(layout: xdr.Layout):
     assert found.whole
 
 
-# Of structures in structures only the count is left, none; packets are for the tests of packets.
-PLAIN = [one for one in FLOW_LAYOUTS if one.name not in ("sampled_header", "extended_80211_aggregation")]
+# Of structures in structures only the count is left, none; packets are for the tests of packets, and of
+# two forms the first one is read.
+PLAIN = [
+    one
+    for one in FLOW_LAYOUTS
+    if one.name not in ("sampled_header", "extended_80211_aggregation") and one.names[-1] != "header"
+]
 
 
 @given(st.data(), st.sampled_from(FLOW_KINDS), st.sampled_from(PLAIN))
@@ -117,7 +121,7 @@ def check(kind: xdr.Layout, given_: Element) -> None:
     for found in message.samples[0].elements:
         assert found.layout is not None
         # Not-a-number is what it was, and no equal of itself.
-        assert repr(found.values) == repr(wanted) or found.layout is not given_.layout
+        assert repr(found.values) == repr(wanted) or found.layout is not given_.layout, found
     assert len(message.samples[0].elements) == 2
 
 
@@ -194,7 +198,6 @@ def test_a_head_that_cannot_be_read():
     remembered = Remembered()
     assert made(datagram()[:24], remembered=remembered) == [bytes(24)]
     assert +remembered.removed == {"datagram of an unknown protocol": 1}
-    assert made(struct.pack("!IIII", 5, 2, 1, 2) + bytes(12) + b"\0" * 8, remembered=Remembered())[0][:8] != bytes(8)
 
 
 @needs_captures

@@ -50,14 +50,11 @@ Read = Callable[[Canvas, Words, Front], tuple[Ints, Front]]
 
 
 def hide(canvas: Canvas, spans: Spans, version: int) -> None:
-    """Paints these of the canvas's datagrams, which are sFlow's of version 2 or 4."""
+    """Paints these of the canvas's datagrams, which are recognised as sFlow's of version 2 or 4."""
     words = words_of(spans)
-    kind = words.at(words.starts + 1)
-    behind = words.starts + BEFORE_SUB_AGENT.take(kind, mode="clip") + _AFTER_ADDRESS
-    readable = (kind > 0) & (kind < len(BEFORE_SUB_AGENT)) & (4 * behind <= words.ends)
-    canvas.removed["datagram that cannot be read"] += int(np.count_nonzero(~readable))
-    hide_agents(canvas, words, words.starts[readable])
-    front, count = Front(behind[readable], words.ends[readable]), words.at(behind[readable] - 1)
+    hide_agents(canvas, words, words.starts)
+    behind = words.starts + BEFORE_SUB_AGENT[words.at(words.starts + 1)] + _AFTER_ADDRESS
+    front, count = Front(behind, words.ends), words.at(behind - 1)
     canvas.keep(4 * (front.at - _AFTER_ADDRESS), 4 * _AFTER_ADDRESS - 4)
     canvas.keep_counts(4 * front.at - 4)
     _hide_samples(canvas, words, front, count, EXTENDED if version > 2 else EXTENDED_2)

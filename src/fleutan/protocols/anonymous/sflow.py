@@ -47,7 +47,7 @@ _AFTER_ADDRESS = 4  # words: sub-agent, sequence number, uptime, count of sample
 def hide(canvas: Canvas, spans: Spans) -> None:
     """Paints these of the canvas's datagrams, which are sFlow's of version 5."""
     found = walk(spans)
-    canvas.removed["datagram that cannot be read"] += _hide_heads(canvas, found)
+    _hide_heads(canvas, found)
     _hide_tags(canvas, found.samples, found.tags)
     known = np.zeros(len(found.tags), np.bool_)
     for layout, forms in STRUCTURES.items():
@@ -57,15 +57,13 @@ def hide(canvas: Canvas, spans: Spans) -> None:
     canvas.removed["sFlow sample that is not known"] += int(np.count_nonzero(~known))
 
 
-def _hide_heads(canvas: Canvas, found: Walk) -> int:
-    """How many heads cannot be read."""
+def _hide_heads(canvas: Canvas, found: Walk) -> None:
     words, readable = found.words, found.datagrams.known["sub_agent_id"]
     starts = words.starts[readable]
     hide_agents(canvas, words, starts)
     behind = starts + BEFORE_SUB_AGENT[words.at(starts + 1)]
     canvas.keep(4 * behind, 4 * _AFTER_ADDRESS - 4)
     canvas.keep_counts(4 * (behind + _AFTER_ADDRESS) - 4)
-    return int(np.count_nonzero(~readable))
 
 
 def hide_agents(canvas: Canvas, words: Words, starts: Ints) -> None:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fleutan.protocols.anonymous import packets
-from fleutan.protocols.anonymous.canvas import Canvas
-from fleutan.protocols.sflow.columns.chains import HEAD_OCTETS, follow
+from fleutan.protocols.anonymous.canvas import TOO_MANY, Canvas
+from fleutan.protocols.sflow.columns.chains import HEAD_OCTETS, Chains, follow
 from fleutan.protocols.sflow.columns.structures import ADDRESS_OCTETS
 from fleutan.protocols.sflow.columns.words import Words
 from fleutan.protocols.sflow.layouts.xdr import GID, IPV4, IPV6, MAC, UUID, Address, Array, Field, Fixed, Octets, octets
@@ -101,7 +101,9 @@ def _fixed(canvas: Canvas, places: Places, run: _Run) -> None:
         if field.type in _ADDRESSES:
             canvas.replace(there, _size(field))
         elif field.type == MAC or field.name in _WITH_MAC:
-            canvas.replace_macs(there + _WITH_MAC.get(field.name, 0))
+            before = _WITH_MAC.get(field.name, 0)
+            canvas.keep(there, before)
+            canvas.replace_macs(there + before)
         elif not whole.all():
             canvas.keep(there, _size(field))
 
@@ -158,10 +160,10 @@ def _array(canvas: Canvas, words: Words, places: Places, field: Field) -> tuple[
         return _lists(canvas, words, places, fields)
     count = words.at(places.at - 1)
     canvas.keep_counts(4 * places.at - 4)
-    present = np.minimum(count, places.room // size)
+    good = count <= places.room // size
     if all(map(_is_number, fields)):
-        canvas.keep_strings(4 * places.at, present * size)
-    return present == count, places.at + (present * size + 3 >> 2)
+        canvas.keep_strings(4 * places.at[good], count[good] * size)
+    return good, places.at + (count * size + 3 >> 2)
 
 
 def _lists(canvas: Canvas, words: Words, places: Places, fields: tuple[Field, ...]) -> tuple[Mask, Ints]:
@@ -170,18 +172,24 @@ def _lists(canvas: Canvas, words: Words, places: Places, fields: tuple[Field, ..
     if not (isinstance(inner, Array) and isinstance(inner.item, Fixed)):
         return _nothing(canvas, words, places, fields[-1])
     count = words.at(places.at - 1)
-    canvas.keep_counts(4 * places.at - 4)
     entries = follow(words, places.at, places.ends, count, inner.item.size)
-    canvas.keep(4 * entries.at - HEAD_OCTETS, 4)
-    canvas.keep_counts(4 * entries.at - 4)
-    many = (entries.ends - 4 * entries.at) // inner.item.size
-    if inner.item == MAC:
-        canvas.replace_macs(_items(4 * entries.at, many, MAC.size))
-    elif _is_number(Field("", inner.item)):
-        canvas.keep_strings(4 * entries.at, many * inner.item.size)
     good = entries.found == count
     good[entries.owner[entries.overrun]] = False
+    canvas.keep(4 * places.at[good] - 4, 4)
+    # Not the count that was sent: with zeros behind it, it might fit.
+    canvas.put(4 * places.at[~good] - 4, TOO_MANY)
+    _entries(canvas, entries.take(good[entries.owner]), inner.item)
     return good, entries.reached + 3 >> 2
+
+
+def _entries(canvas: Canvas, entries: Chains, item: Fixed) -> None:
+    canvas.keep(4 * entries.at - HEAD_OCTETS, 4)
+    canvas.keep_counts(4 * entries.at - 4)
+    many = (entries.ends - 4 * entries.at) // item.size
+    if item == MAC:
+        canvas.replace_macs(_items(4 * entries.at, many, MAC.size))
+    elif _is_number(Field("", item)):
+        canvas.keep_strings(4 * entries.at, many * item.size)
 
 
 def _items(at: Ints, many: Ints, size: int) -> Ints:
