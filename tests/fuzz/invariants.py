@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fleutan.protocols.anonymising import Anonymiser
+from fleutan.protocols.anonymous import Remembered, anonymised
+from fleutan.protocols.anonymous.held import OCTETS
 from fleutan.protocols.capture.datagrams import udp_datagrams
 from fleutan.protocols.capture.fragments import Fragments
 from fleutan.protocols.capture.pcapng import LONGEST_BLOCK
@@ -34,6 +37,7 @@ from fleutan.records import Records
 
 #: Reasons for which nothing of an sFlow datagram is read.
 UNREADABLE = (Reason.VERSION, Reason.ADDRESS, Reason.CUT)
+ANONYMISER = Anonymiser(bytes(range(32)))
 START_NS = 1_700_000_000 * 10**9
 
 
@@ -42,6 +46,7 @@ class Kept:
     """What is remembered from batch to batch."""
 
     netflow: State = field(default_factory=State)
+    anonymous: Remembered = field(default_factory=Remembered)
     now_ns: int = START_NS
 
 
@@ -66,6 +71,7 @@ def check_datagrams(strings: Sequence[bytes], kept: Kept) -> None:
     check_netflow(datagrams, State())
     check_sflow(datagrams)
     check_packets(datagrams)
+    check_anonymised(datagrams, kept)
 
 
 def check_netflow(datagrams: Datagrams, state: State) -> None:
@@ -128,6 +134,37 @@ def check_sflow(datagrams: Datagrams) -> None:
     assert all(count <= size // 8 for count, size in zip(counts, datagrams.spans.sizes.tolist(), strict=True))
     whole = np.where(readable, counts, 0)
     assert (np.bincount(walk.samples.owner, minlength=len(counts)) == whole).all()
+
+
+def check_anonymised(datagrams: Datagrams, kept: Kept) -> None:
+    """As many datagrams come as went in but for those that wait, and they hold as many samples and no more records."""
+    waiting = len(kept.anonymous.held)
+    made = anonymised(datagrams, kept.anonymous, ANONYMISER)
+    assert len(made.at_ns) + len(kept.anonymous.held) == len(datagrams.at_ns) + waiting
+    assert made.spans.sizes.sum() <= datagrams.spans.sizes.sum() + OCTETS
+    check_state(kept.anonymous.netflow)
+    walks = [sflow.walk(_of_family(each, SFLOW).spans) for each in (datagrams, made)]
+    assert (walks[0].samples.found == walks[1].samples.found).all()
+    for read in (sflow.flows, sflow.discards):
+        assert read(walks[0], (1,)).records.rows == read(walks[1], (1,)).records.rows
+    alone = anonymised(datagrams, Remembered(), ANONYMISER)
+    before, after = (_records(_of_family(each, NETFLOW)) for each in (datagrams, alone))
+    for at_ns, (records, unread) in after.items():
+        # What waited may be read now; of what did not, nothing becomes more.
+        assert records <= before[at_ns][0] or before[at_ns][1] or unread
+
+
+def _records(datagrams: Datagrams) -> dict[int, tuple[int, int]]:
+    """How many records each datagram holds, and how many sets without a template, by its time."""
+    account = accounts(decode(datagrams, State())).values
+    columns = (datagrams.at_ns, account["flows"] + account["options"], account["unread"])
+    return {
+        at_ns: (records, unread) for at_ns, records, unread in zip(*(each.tolist() for each in columns), strict=True)
+    }
+
+
+def _of_family(datagrams: Datagrams, family: int) -> Datagrams:
+    return datagrams.take(recognise(datagrams).family == family)
 
 
 def check_packets(datagrams: Datagrams) -> None:

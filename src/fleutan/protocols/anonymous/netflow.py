@@ -50,8 +50,9 @@ def hide(canvas: Canvas, datagrams: Datagrams, state: State) -> Hidden:
     _hide_headers(canvas, datagrams, heads)
     with_sets = heads.version[chain.head] >= _FIRST_WITH_SETS
     canvas.keep(chain.start[with_sets] - _SET_HEADER, _SET_HEADER)
-    changes, _ = learn(since, state, noted)
     _hide_templates(canvas, since)
+    # Only what is left of templates is learned, as by whoever reads it next.
+    changes, _ = learn(since._replace(octets=canvas.made), state, noted)
     assigned = assign(since, changes, state)
     unread = (assigned.reader < 0) & (since.sets.number >= FIRST_NUMBER)
     _empty(canvas, since.sets.start[unread] - _SET_HEADER, heads.version[since.sets.head[unread]])
