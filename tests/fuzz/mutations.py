@@ -12,7 +12,7 @@ EXTREMES = tuple(map(bytes.fromhex, ("ffffffff", "00000000", "7fffffff", "0000ff
 LONGEST = 65_507
 
 
-def flipped(octets: bytearray, random: Random, _: bytes) -> bytearray:
+def flipped(octets: bytearray, random: Random, _other: bytes) -> bytearray:
     """Some bits the other way round."""
     for _ in range(random.randint(1, 8)):
         octets[random.randrange(len(octets))] ^= 1 << random.randrange(8)
@@ -42,7 +42,7 @@ def dropped(octets: bytearray, random: Random, _: bytes) -> bytearray:
     return octets[:begin] + octets[random.randint(begin, min(begin + 64, len(octets))) :]
 
 
-def forged(octets: bytearray, random: Random, _: bytes) -> bytearray:
+def forged(octets: bytearray, random: Random, _other: bytes) -> bytearray:
     """Extreme numbers where counts and lengths may be."""
     for _ in range(random.randint(1, 3)):
         at, number = 2 * random.randrange(1 + len(octets) // 2), random.choice(EXTREMES)

@@ -18,7 +18,7 @@ MANY, BATCH = 100_000, 2_500
 PREFIXES = 4 << 20
 
 
-def test_a_hundred_thousand_broken_datagrams():
+def test_a_hundred_thousand_broken_datagrams() -> None:
     random = Random(5)  # noqa: S311
     strings = [octets for strings in exporters() for octets in strings[:20] if 0 < len(octets) < 2000]
     random.shuffle(strings)
@@ -30,7 +30,7 @@ def test_a_hundred_thousand_broken_datagrams():
     assert len(at) == 40
 
 
-def test_what_is_made_here_cut_at_every_octet():
+def test_what_is_made_here_cut_at_every_octet() -> None:
     kept = Kept()
     for octets in (*made_sflow(), *made_netflow()):
         check_datagrams([octets[:size] for size in range(len(octets) + 1)], kept)
@@ -38,7 +38,7 @@ def test_what_is_made_here_cut_at_every_octet():
 
 @needs_captures
 @pytest.mark.parametrize("number", range(8))
-def test_every_capture_cut_at_every_octet(number: int):
+def test_every_capture_cut_at_every_octet(number: int) -> None:
     kept, batch, size = Kept(), list[bytes](), 0
     for octets in dict.fromkeys(octets for strings in exporters()[2 + number :: 8] for octets in strings[:6]):
         batch += [octets[:end] for end in range(len(octets))]
@@ -50,7 +50,7 @@ def test_every_capture_cut_at_every_octet(number: int):
 
 
 @needs_captures
-def test_broken_capture_files():
+def test_broken_capture_files() -> None:
     random = Random(7)  # noqa: S311
     files = [octets[:6000] for octets in captures()]
     for octets in mutated(files, 2_000, random):
@@ -58,14 +58,14 @@ def test_broken_capture_files():
 
 
 @needs_captures
-def test_a_capture_file_cut_at_every_octet():
+def test_a_capture_file_cut_at_every_octet() -> None:
     smallest = sorted(captures(), key=len)[:5]
     for octets in smallest:
         for size in range(len(octets)):
             check_capture(octets[:size])
 
 
-def test_the_same_again_and_again_needs_no_more_memory():
+def test_the_same_again_and_again_needs_no_more_memory() -> None:
     random = Random(9)  # noqa: S311
     strings = list(mutated([*made_sflow(), *made_netflow()], 1_000, random))
     kept = Kept()

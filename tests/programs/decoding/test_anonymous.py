@@ -88,7 +88,7 @@ def telling(address: IPv4Address | IPv6Address) -> bool:
 
 @needs_captures
 @pytest.mark.parametrize("path", sorted(CAPTURES.glob("[ins]*/*.pcap")), ids=lambda path: path.stem)
-def test_no_address_of_a_capture_is_in_any_output(path: Path):
+def test_no_address_of_a_capture_is_in_any_output(path: Path) -> None:
     before: Addresses = set()
     for name in FORMS:
         if name not in BINARY:
@@ -103,7 +103,7 @@ def test_no_address_of_a_capture_is_in_any_output(path: Path):
 
 
 @needs_captures
-def test_equal_addresses_stay_equal_from_form_to_form_and_prefixes_common():
+def test_equal_addresses_stay_equal_from_form_to_form_and_prefixes_common() -> None:
     path = CAPTURES / "netflow/logstash_Netflow_9_H3C.pcap"
     hidden = {name: written(path, name, lambda source: Anonymous(source, KEY)) for name in ("text", "flows", "csv")}
     found = {name: addresses(text) for name, text in hidden.items()}
@@ -114,7 +114,7 @@ def test_equal_addresses_stay_equal_from_form_to_form_and_prefixes_common():
     assert len(prefixes[0]) == len(prefixes[1]) < len(plain)
 
 
-def test_a_source_is_anonymised_to_its_end():
+def test_a_source_is_anonymised_to_its_end() -> None:
     data = v9(set_of(260, bytes(8)))
     source = Given(datagrams(data), datagrams(v9(set_of(0, template(261, (8, 4))))))
     hidden = Anonymous(source, KEY)
@@ -125,7 +125,7 @@ def test_a_source_is_anonymised_to_its_end():
     assert hidden.accounts() == source.accounts()
 
 
-def test_without_a_key_every_run_has_its_own():
+def test_without_a_key_every_run_has_its_own() -> None:
     batch = datagrams(b"?")
     one, other = (Anonymous(Given(batch)) for _ in range(2))
     ends = [next(iter(each.batches())).source.tolist() for each in (one, other)]
@@ -137,12 +137,12 @@ def test_without_a_key_every_run_has_its_own():
     ]
 
 
-def test_with_a_key_every_run_gives_the_same():
+def test_with_a_key_every_run_gives_the_same() -> None:
     ends = [next(iter(Anonymous(Given(datagrams(b"?")), KEY).batches())).source.tolist() for _ in range(2)]
     assert ends[0] == ends[1]
 
 
-def test_a_key_is_a_file_of_any_content(tmp_path: Path):
+def test_a_key_is_a_file_of_any_content(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("one", "same", "other")]
     for path, content in zip(paths, (b"secret", b"secret", b"secret\n"), strict=True):
         path.write_bytes(content)
@@ -154,13 +154,13 @@ def test_a_key_is_a_file_of_any_content(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "said"), [(b"", "the file is empty"), (bytes((1 << 20) + 1), "more than 1048576 octets")]
 )
-def test_what_is_no_key(tmp_path: Path, content: bytes, said: str):
+def test_what_is_no_key(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "key"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=said):
         key_of(str(path))
 
 
-def test_a_key_that_is_not_there(tmp_path: Path):
+def test_a_key_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file or directory"):
         key_of(str(tmp_path / "none"))

@@ -20,7 +20,7 @@ A4 = bytes.fromhex("c6336407")
 DATA, TEMPLATE = v9(set_of(260, A4)), v9(set_of(0, template(260, (8, 4))))
 
 
-def test_protocols_mix_and_the_ends_are_replaced():
+def test_protocols_mix_and_the_ends_are_replaced() -> None:
     before = datagrams(v5(record_5()), datagram(), b"something else")
     remembered = Remembered()
     after = anonymised(before, remembered, ANONYMISER)
@@ -34,11 +34,11 @@ def test_protocols_mix_and_the_ends_are_replaced():
     assert +remembered.removed == {"datagram of an unknown protocol": 1}
 
 
-def test_no_datagrams():
+def test_no_datagrams() -> None:
     assert made() == []
 
 
-def test_records_wait_for_their_template():
+def test_records_wait_for_their_template() -> None:
     remembered = Remembered()
     assert made(DATA, remembered=remembered) == []
     assert made(datagram(), remembered=remembered) == made(datagram())
@@ -49,18 +49,18 @@ def test_records_wait_for_their_template():
     assert rest(remembered, ANONYMISER) is None
 
 
-def test_a_template_in_the_same_batch_is_early_enough():
+def test_a_template_in_the_same_batch_is_early_enough() -> None:
     assert made(DATA, TEMPLATE) == [DATA.replace(A4, image(A4)), TEMPLATE]
 
 
-def test_what_waits_for_another_template_waits_on():
+def test_what_waits_for_another_template_waits_on() -> None:
     remembered = Remembered()
     assert made(DATA, v9(set_of(261, A4)), remembered=remembered) == []
     assert len(made(TEMPLATE, remembered=remembered)) == 2
     assert len(remembered.held) == 1
 
 
-def test_what_waits_too_long_comes_without_its_records():
+def test_what_waits_too_long_comes_without_its_records() -> None:
     remembered = Remembered()
     assert made(DATA, remembered=remembered) == []
     late = anonymised(datagrams(datagram(), at_ns=AT_NS + NS + 1), remembered, ANONYMISER)
@@ -68,7 +68,7 @@ def test_what_waits_too_long_comes_without_its_records():
     assert remembered.removed["datagram whose template did not come"] == 1
 
 
-def test_what_waits_at_the_end_comes_without_its_records():
+def test_what_waits_at_the_end_comes_without_its_records() -> None:
     remembered = Remembered()
     assert made(DATA, remembered=remembered) == []
     last = rest(remembered, ANONYMISER)
@@ -76,7 +76,7 @@ def test_what_waits_at_the_end_comes_without_its_records():
     assert last.spans.strings() == [DATA[:20] + b"\0\0\0\x08" + bytes(4)]
 
 
-def test_without_room_nothing_waits():
+def test_without_room_nothing_waits() -> None:
     remembered = Remembered()
     large = v9(set_of(260, A4 * 15000))
     for _ in range(OCTETS // 60000):
@@ -88,7 +88,7 @@ def test_without_room_nothing_waits():
 
 @needs_captures
 @pytest.mark.parametrize("path", sorted(CAPTURES.glob("[ins]*/*.pcap")), ids=lambda path: path.stem)
-def test_cut_anywhere_no_address_is_left(path: Path):
+def test_cut_anywhere_no_address_is_left(path: Path) -> None:
     """The exporters' own addresses are made up in most; what is in the headers of sampled packets is not."""
     before = captured(path)
     before = before.take(np.arange(min(2, len(before.at_ns))))

@@ -32,14 +32,14 @@ def read(octets: bytes, remembered: Remembered | None = None) -> Message:
 
 @pytest.mark.parametrize("version", [2, 4])
 @pytest.mark.parametrize("agent", [A4, A6])
-def test_the_head(version: int, agent: bytes):
+def test_the_head(version: int, agent: bytes) -> None:
     kind = struct.pack("!I", len(agent) // 8 + (len(agent) == 4))
     found = read(datagram(version, agent=kind + agent))
     assert (found.version, found.agent, found.sequence_number, found.uptime) == (version, image(agent), 7, 1000)
     assert not found.problems
 
 
-def test_flows_of_version_4():
+def test_flows_of_version_4() -> None:
     gateway = struct.pack("!11I", 3, 65001, 65002, 65003, 1, 2, 2, 1, 2, 1, 77) + b"\0\0\0\x09"
     found = read(datagram(4, flow(HEADER, struct.pack("!I", 5), *SAID, gateway), flow(HEADER, struct.pack("!I", 0))))
     assert not found.problems
@@ -58,7 +58,7 @@ def test_flows_of_version_4():
     assert len(second.elements) == 1
 
 
-def test_other_packets_and_paths_of_version_2():
+def test_other_packets_and_paths_of_version_2() -> None:
     gateway = struct.pack("!7I", 3, 1, 2, 3, 2, 8, 9)
     four = struct.pack("!III", 2, 60, 6) + A4 + A4 + struct.pack("!4I", 1, 2, 3, 4)
     six = struct.pack("!III", 3, 60, 6) + A6 + A6 + struct.pack("!4I", 1, 2, 3, 4)
@@ -70,7 +70,7 @@ def test_other_packets_and_paths_of_version_2():
 
 
 @pytest.mark.parametrize("version", range(1, 8))
-def test_counters(version: int):
+def test_counters(version: int) -> None:
     before = datagram(4, counters(version, *range(100)), counters(version, *range(100)))
     was = parse(before).samples[0]
     size = sum(len(one.values) for one in was.elements)
@@ -79,7 +79,7 @@ def test_counters(version: int):
     assert now.elements == was.elements
 
 
-def test_samples_of_both_kinds_and_many_datagrams():
+def test_samples_of_both_kinds_and_many_datagrams() -> None:
     both = (flow(HEADER, struct.pack("!I", 2), *SAID[:2]), counters(7, 5, 0, 6, 1, 2, 3, 4))
     strings = [datagram(4, *both), datagram(2, *both[::-1]), datagram(4, both[1]), datagram(4)]
     found = [parse(octets) for octets in made(*strings)]
@@ -95,7 +95,7 @@ def test_samples_of_both_kinds_and_many_datagrams():
         (flow(HEADER, struct.pack("!II", 1, 9) + A4 * 9), "sFlow structure that is not known"),
     ],
 )
-def test_behind_what_is_not_known_nothing_stays(sample: bytes, reason: str):
+def test_behind_what_is_not_known_nothing_stays(sample: bytes, reason: str) -> None:
     remembered = Remembered()
     before = datagram(4, sample, flow(HEADER, struct.pack("!I", 0)))
     octets = made(before, remembered=remembered)[0]
@@ -105,7 +105,7 @@ def test_behind_what_is_not_known_nothing_stays(sample: bytes, reason: str):
 
 
 @pytest.mark.parametrize("size", range(24, 300, 2))
-def test_cut_datagrams(size: int):
+def test_cut_datagrams(size: int) -> None:
     whole = datagram(4, flow(HEADER, struct.pack("!I", 4), *SAID), counters(1, *range(22)), flow(HEADER, bytes(4)))
     octets = made(whole[:size])[0]
     assert A4 not in octets

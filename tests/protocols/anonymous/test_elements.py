@@ -32,23 +32,23 @@ from fleutan.protocols.netflow.elements import element, field_9, iana, named, sc
         ("basicList", Fate.GONE),
     ],
 )
-def test_what_becomes_of_elements(name: str, wanted: Fate):
+def test_what_becomes_of_elements(name: str, wanted: Fate) -> None:
     assert fate(named(name)) is wanted
 
 
-def test_what_nobody_knows_is_gone():
+def test_what_nobody_knows_is_gone() -> None:
     assert fate(element(0, 32000)) is Fate.GONE
     assert fate(element(99999, 1)) is Fate.GONE
     assert fate(field_9(60000)) is Fate.GONE
 
 
-def test_a_scope_may_be_the_exporters_address():
+def test_a_scope_may_be_the_exporters_address() -> None:
     assert fate(scope_9(1)) is Fate.ADDRESS
     assert fate(scope_9(2)) is Fate.KEPT
     assert fate(scope_9(4)) is Fate.GONE
 
 
-def test_all_addresses_that_are_named_so_are_taken_for_such():
+def test_all_addresses_that_are_named_so_are_taken_for_such() -> None:
     lines = "\n".join((iana.ELEMENTS, *vendors.ELEMENTS.values(), vendors.VERSION_9)).splitlines()
     named_so = [line.split() for line in lines if re.search(r"IPv?[46]\w*(Address|Prefix|Host)?\b|MacAddress", line)]
     # Lengths, counts, options and numbers of addresses are none.
@@ -60,5 +60,5 @@ def test_all_addresses_that_are_named_so_are_taken_for_such():
     assert kinds == {}
 
 
-def test_sections_are_elements():
+def test_sections_are_elements() -> None:
     assert all(fate(named(name)) is Fate.PACKET for name in SECTIONS)

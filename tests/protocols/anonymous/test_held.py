@@ -9,7 +9,7 @@ from fleutan.protocols.netflow.wire.templates import Scope
 ONE, OTHER = ((Scope(9, 0, 1, 0, 7), number) for number in (260, 261))
 
 
-def test_nothing_is_held_at_first():
+def test_nothing_is_held_at_first() -> None:
     held = Held()
     assert len(held) == 0
     assert held.release({ONE}) is None
@@ -19,7 +19,7 @@ def test_nothing_is_held_at_first():
     assert held.release({ONE}) is None
 
 
-def test_all_come_out_when_one_of_the_templates_is_there():
+def test_all_come_out_when_one_of_the_templates_is_there() -> None:
     held = Held()
     held.add(datagrams(b"first", b"second"), {ONE})
     held.add(datagrams(b"third"), {OTHER})
@@ -33,7 +33,7 @@ def test_all_come_out_when_one_of_the_templates_is_there():
     assert held.release({ONE}) is None
 
 
-def test_those_that_wait_too_long_come_out():
+def test_those_that_wait_too_long_come_out() -> None:
     held = Held()
     held.add(datagrams(b"old", at_ns=AT_NS), {ONE})
     held.add(datagrams(b"new", at_ns=AT_NS + 9), {OTHER})
@@ -47,7 +47,7 @@ def test_those_that_wait_too_long_come_out():
     assert found.spans.strings() == [b"new"]
 
 
-def test_there_is_room_for_so_many_octets():
+def test_there_is_room_for_so_many_octets() -> None:
     held, large = Held(), datagrams(*[bytes(60000)] * 10)
     added = 0
     while held.fits(large):
@@ -58,7 +58,7 @@ def test_there_is_room_for_so_many_octets():
     assert held.fits(large)
 
 
-def test_datagrams_of_several_buffers_together():
+def test_datagrams_of_several_buffers_together() -> None:
     parts = [datagrams(b"a", b"bc"), datagrams(), datagrams(b"def")]
     found = joined(parts)
     assert found.spans.strings() == [b"a", b"bc", b"def"]

@@ -41,7 +41,7 @@ def records(*strings: bytes) -> list[dict[str, object]]:
     return [one.fields for one in messages(read(*strings, state=state), state)]
 
 
-def test_version_5():
+def test_version_5() -> None:
     whole = v5(record_5(), record_5(), sampling=0x4064)
     found = made(whole)[0]
     ends = (24, 28, 32, 72, 76, 80)
@@ -51,7 +51,7 @@ def test_version_5():
     assert found == bytes(wanted)
 
 
-def test_padding_may_hold_anything():
+def test_padding_may_hold_anything() -> None:
     whole = bytearray(v5(record_5()))
     whole[24 + 36] = whole[24 + 46] = whole[24 + 47] = 0xA5
     found = made(bytes(whole))[0]
@@ -64,7 +64,7 @@ RECORD += b"\xa5" * 12
 
 
 @pytest.mark.parametrize("version", [9, 10])
-def test_records_of_fixed_length(version: int):
+def test_records_of_fixed_length(version: int) -> None:
     make, number = (v9, 0) if version == 9 else (v10, 2)
     whole = make(set_of(number, template(260, *EVERY)), set_of(260, RECORD * 2, b"\xa5\xa5"))
     found = made(whole)[0]
@@ -75,7 +75,7 @@ def test_records_of_fixed_length(version: int):
     assert found[head:] == wanted * 2 + b"\0\0"
 
 
-def test_records_whose_lengths_stand_in_them():
+def test_records_whose_lengths_stand_in_them() -> None:
     fields = ((8, 4), (82, VARIABLE), (315, VARIABLE), (95, VARIABLE), (1, VARIABLE), (12, VARIABLE), (7, 2))
     one = A4 + b"\4name" + bytes([len(FRAME)]) + FRAME + b"\4\3\0\0\7" + b"\3\0\0\7" + b"\4" + B4 + b"\0\x50"
     other = A4 + b"\xff\1\0" + b"n" * 256 + b"\0" + b"\0" + b"\0" + b"\x10" + A6 + b"\0\x51"
@@ -92,7 +92,7 @@ def test_records_whose_lengths_stand_in_them():
     assert [octets for octets in (A4, B4, A6, b"Secret") if octets in made(whole)[0]] == []
 
 
-def test_what_is_left_of_a_set_is_no_record():
+def test_what_is_left_of_a_set_is_no_record() -> None:
     fields = ((82, VARIABLE), (8, 4))
     broken = b"\xfe" + A4 * 3
     whole = v10(set_of(2, template(300, *fields)), set_of(300, b"\1a" + A4, broken), set_of(300, b"\2bc" + B4))
@@ -104,14 +104,14 @@ def test_what_is_left_of_a_set_is_no_record():
     assert remembered.removed["record that cannot be read"] == 1
 
 
-def test_a_set_of_nothing_that_can_be_read():
+def test_a_set_of_nothing_that_can_be_read() -> None:
     whole = v10(set_of(2, template(300, (82, VARIABLE), (8, 4))), set_of(300, b"\xfe" + A4 * 3))
     octets = made(whole)[0]
     assert A4 not in octets
     assert records(octets) == []
 
 
-def test_options_and_withdrawals_stay():
+def test_options_and_withdrawals_stay() -> None:
     nine = v9(set_of(1, options_9(261, ((1, 4),), (34, 4), (35, 1))), set_of(261, A4 + b"\0\0\0\x64\1", b"\0\0\0"))
     found = made(nine)[0]
     assert found == nine.replace(A4, image(A4))
@@ -132,7 +132,7 @@ def test_options_and_withdrawals_stay():
         template(301, (4, 1)) + A4,
     ],
 )
-def test_what_is_no_template_is_left_out(broken: bytes):
+def test_what_is_no_template_is_left_out(broken: bytes) -> None:
     fine = template(260, (8, 4))
     whole = v10(set_of(2, fine, broken), set_of(260, A4))
     remembered = Remembered()
@@ -143,7 +143,7 @@ def test_what_is_no_template_is_left_out(broken: bytes):
     assert remembered.removed["template that cannot be read"] == 1
 
 
-def test_a_set_without_a_template_beside_others():
+def test_a_set_without_a_template_beside_others() -> None:
     remembered = Remembered()
     whole = v9(set_of(270, A4 * 2), set_of(0, template(260, (8, 4))), set_of(260, A4))
     octets = made(whole, remembered=remembered)[0]
@@ -156,20 +156,20 @@ def test_a_set_without_a_template_beside_others():
     ]
 
 
-def test_sets_of_reserved_numbers_and_what_follows_them():
+def test_sets_of_reserved_numbers_and_what_follows_them() -> None:
     octets = made(v10(set_of(2, template(260, (8, 4))), set_of(77, A4), set_of(260, A4)))[0]
     assert octets[28:36] == struct.pack("!HH", 77, 8) + bytes(4)
     assert len(records(octets)) == 1
 
 
-def test_a_header_that_cannot_be_read():
+def test_a_header_that_cannot_be_read() -> None:
     remembered = Remembered()
     # More records than there are octets: known by the version of nothing.
     assert made(v5(record_5(), count=9), remembered=remembered) == [bytes(72)]
     assert remembered.removed["datagram of an unknown protocol"] == 1
 
 
-def test_templates_of_exporters_hold_for_their_own_addresses():
+def test_templates_of_exporters_hold_for_their_own_addresses() -> None:
     """Two exporters with one number for different templates."""
     remembered = Remembered()
     first = v9(set_of(0, template(260, (8, 4))), set_of(260, A4))
@@ -180,7 +180,7 @@ def test_templates_of_exporters_hold_for_their_own_addresses():
 
 @needs_captures
 @pytest.mark.parametrize("path", sorted(CAPTURES.glob("[in]*/*.pcap")), ids=lambda path: path.stem)
-def test_recorded_datagrams_have_as_many_records_as_before(path: Path):
+def test_recorded_datagrams_have_as_many_records_as_before(path: Path) -> None:
     before = captured(path)
     remembered = Remembered()
     after = anonymised(before, remembered, ANONYMISER)

@@ -39,7 +39,7 @@ def hidden(octets: bytes, *fields: Field) -> tuple[bytes, list[int]]:
     return finished(canvas)[0], (4 * behind.at).tolist()
 
 
-def test_fixed_fields():
+def test_fixed_fields() -> None:
     octets = struct.pack("!I", 7) + A4 + struct.pack("!II", 1, 2) + A6 + M6 + b"\1\2" + b"\3\4\5\6" + bytes(7) + b"\x09"
     fields = row("a", U32, "b", IPV4, "c d", U32, "e", IPV6, "f", MAC, "g h i j", U8, "k", U64)
     wanted = octets.replace(A4, image(A4)).replace(A6, image(A6)).replace(M6 + b"\1\2", mac_image(M6) + bytes(2))
@@ -53,7 +53,7 @@ def test_fixed_fields():
         assert not any(found[max(whole, 38 if size >= 40 else whole) :])
 
 
-def test_a_switch_is_known_by_its_mac():
+def test_a_switch_is_known_by_its_mac() -> None:
     assert hidden(b"\0\1" + M6, *row("datapath_id", U64))[0] == b"\0\1" + mac_image(M6)
 
 
@@ -65,18 +65,18 @@ def test_a_switch_is_known_by_its_mac():
         (b"\0\0\0\2" + A6, b"\0\0\0\2" + image(A6)),
     ],
 )
-def test_addresses(octets: bytes, wanted: bytes):
+def test_addresses(octets: bytes, wanted: bytes) -> None:
     assert hidden(octets + b"\0\0\0\5", *row("a", ADDRESS, "b", U32)) == (wanted + b"\0\0\0\5", [len(octets) + 4])
 
 
 @pytest.mark.parametrize("octets", [b"\0\0\0\3" + A4, A4 + A4, b"\0\0\0\1", b"\0\0\0\2" + A4 * 3])
-def test_what_is_no_address(octets: bytes):
+def test_what_is_no_address(octets: bytes) -> None:
     found, behind = hidden(octets, *row("a", ADDRESS, "b", U32))
     assert behind == []
     assert A4 not in found
 
 
-def test_text():
+def test_text() -> None:
     octets = b"\0\0\0\5a nam\0\0\0" + b"\0\0\0\4name"
     assert hidden(octets, *row("host", string())) == (b"\0\0\0\5xxxxx" + bytes(11), [12])
     assert hidden(octets, *row("symbol", string()))[0] == b"\0\0\0\5a nam" + bytes(11)
@@ -84,14 +84,14 @@ def test_text():
     assert hidden(b"\0\0\0\5a", *row("host", string())) == (b"\0\0\0\5\0", [])
 
 
-def test_arrays():
+def test_arrays() -> None:
     octets = b"\0\0\0\2" + A4 * 2 + b"\0\0\0\7"
     assert hidden(octets, *row("a", Array(U32), "b", U32)) == (octets, [16])
     assert hidden(octets, *row("a", Array(IPV4), "b", U32)) == (b"\0\0\0\2" + bytes(8) + b"\0\0\0\7", [16])
     assert hidden(octets[:11], *row("a", Array(U32)))[0] == b"\0\0\0\2" + bytes(7)
 
 
-def test_arrays_of_arrays():
+def test_arrays_of_arrays() -> None:
     path = struct.pack("!7I", 2, 1, 1, 9, 2, 2, 3) + struct.pack("!I", 4)
     assert hidden(path, *row("a", Array(AS_PATH_SEGMENT))) == (path, [len(path)])
     adapters = struct.pack("!III", 1, 3, 2) + (M6 + b"\0\0") * 2
@@ -101,12 +101,12 @@ def test_arrays_of_arrays():
     assert hidden(struct.pack("!III", 1, 3, 1) + A4, *row("a", Array(others)))[0] == struct.pack("!IIII", 1, 3, 1, 0)
 
 
-def test_of_arrays_that_are_cut_nothing_stays():
+def test_of_arrays_that_are_cut_nothing_stays() -> None:
     path = struct.pack("!IIIII", 2, 1, 1, 0xC6336407, 2)
     assert hidden(path, *row("a", Array(AS_PATH_SEGMENT)))[0] == b"\xff" * 4 + bytes(16)
 
 
-def test_what_holds_values_of_any_kind_is_left_out():
+def test_what_holds_values_of_any_kind_is_left_out() -> None:
     choice = Choice(((0, "string", string()), (1, "number", U32)))
     octets = struct.pack("!III", 1, 1, 0xC6336407)
     canvas = canvas_of(octets)

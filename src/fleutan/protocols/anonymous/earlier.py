@@ -68,9 +68,10 @@ def _hide_samples(canvas: Canvas, words: Words, front: Front, count: Ints, exten
         count = count[goes]
         step += 1
         tag = words.at(front.at)
-        parts, left = [], []
+        parts, left = [front.take(tag < 0)], [count[tag < 0]]
         for number, read in kinds.items():
-            mine = np.flatnonzero(tag == number)
+            if not len(mine := np.flatnonzero(tag == number)):
+                continue
             canvas.keep(4 * front.at[mine], 4)
             some = front.take(mine)
             rows, some = read(canvas, words, some._replace(at=some.at + 1))
@@ -108,7 +109,8 @@ def _counters(canvas: Canvas, words: Words, front: Front) -> tuple[Ints, Front]:
     version = words.at(front.at - 1)
     found_rows, found = [rows[:0]], [front.take(version < 0)]
     for number, tags in COUNTERS.items():
-        mine = np.flatnonzero(version == number)
+        if not len(mine := np.flatnonzero(version == number)):
+            continue
         some_rows, some = rows[mine], front.take(mine)
         for tag in tags:
             kept, some = _structure(canvas, words, some, _COUNTER_LAYOUTS[tag])
@@ -129,7 +131,8 @@ def _chosen(
     """The structure of each that its number names; nothing goes on behind one that is not known."""
     found_rows, found = [np.zeros(0, np.int64)], [front.take(number < 0)]
     for tag, layout in layouts.items():
-        mine = np.flatnonzero(number == tag)
+        if not len(mine := np.flatnonzero(number == tag)):
+            continue
         rows, some = _structure(canvas, words, front.take(mine), layout)
         found_rows.append(mine[rows])
         found.append(some)
