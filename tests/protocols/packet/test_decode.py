@@ -36,6 +36,7 @@ from tests.protocols.packet.tshark import fields, needs_tshark
 from fleutan.protocols.capture.reading import read
 from fleutan.protocols.capture.writing import pcap_header, pcap_records
 from fleutan.protocols.packet import decode as module
+from fleutan.protocols.packet import layouts
 from fleutan.protocols.packet.decode import MOST_REPEATED, decode
 from fleutan.protocols.packet.kinds import BEGINNINGS
 from fleutan.protocols.packet.names import INNER, NAMES
@@ -281,3 +282,15 @@ def test_tshark_finds_the_same_packet_in_tunnels(name: str, tmp_path: Path) -> N
     assert halves(answer["ip.src" if version == 4 else "ipv6.src"][-1]) == found["inner_src"]
     sport = answer["tcp.srcport" if version == 4 else "udp.srcport"][-1]
     assert number(sport) == found["inner_sport"]
+
+
+def test_where_headers_lie() -> None:
+    kind, frame = STACKS["vxlan"]
+    spans = joined([b"before", frame, frame[:20]]).take(np.array([1, 2]))
+    found = module.headers(spans, np.array([kind, kind]), depth=1)
+    first = found[0]
+    assert first.at.tolist() == spans.starts.tolist()
+    assert first.ends.tolist() == (spans.starts + spans.sizes).tolist()
+    assert all((place.at >= 6).all() and (place.at <= place.ends).all() for place in found)
+    assert sum(place.layout == layouts.ETHERNET for place in found) == 2
+    assert module.headers(spans.take(np.zeros(0, np.int64)), np.zeros(0, np.int64)) == []

@@ -34,7 +34,7 @@ from fleutan.programs.decoding.summary import Summary
 from fleutan.programs.decoding.tables import Csv, Lines
 from fleutan.protocols.datagrams import Datagrams
 from fleutan.query.predicate import Predicate
-from fleutan.sources.datagrams import PORT, Account, Sockets, ended_by_signals
+from fleutan.sources.datagrams import PORT, Account, Sockets, Source, ended_by_signals
 from fleutan.sources.exported import FIELDS
 from fleutan.sources.exporters import Accounts
 from fleutan.sources.forwarding import Forwarded, Forwarding, Target, target
@@ -58,7 +58,7 @@ def decode(words: Mapping[str, Any]) -> None:
         held.enter_context(onward)
         held.enter_context(converted)
         held.enter_context(ended_by_signals(source))
-        shown = Anonymous(source, key_of(words["key"]) if words["key"] else None) if words["anonymise"] else source
+        shown = hidden(source, words)
         run(shown, form, predicate, _write, partial(_sent_on, onward), words["interval"])
         notes = [*(form.notes() if isinstance(form, Converted) else ())]
         notes += shown.notes() if isinstance(shown, Anonymous) else ()
@@ -81,6 +81,13 @@ def source_of(words: Mapping[str, Any]) -> Sockets | Recorded:
     if words["read"]:
         return Recorded(words["read"], words["ports"], monotonic_ns if words["playback"] else None)
     return Sockets(words["ports"] or (PORT,), words["addresses"])
+
+
+def hidden(source: Source, words: Mapping[str, Any]) -> Source:
+    """The same datagrams, anonymised if they are to be."""
+    if not words["anonymise"]:
+        return source
+    return Anonymous(source, key_of(words["key"]) if words["key"] else None)
 
 
 def collectors_of(words: Mapping[str, Any]) -> list[Target]:

@@ -11,7 +11,7 @@ from tests.protocols.netflow.making import record_5, set_of, v5, v9, v10
 from fleutan.protocols.netflow.wire import rejects
 from fleutan.protocols.netflow.wire.headers import read_headers
 from fleutan.protocols.netflow.wire.rejects import Rejects
-from fleutan.protocols.netflow.wire.sets import SETS, alike, walk
+from fleutan.protocols.netflow.wire.sets import SETS, alike, chained, numbered, walk
 
 Row = tuple[int, int, bytes]
 
@@ -33,6 +33,16 @@ def test_sets_come_in_order_whatever_stands_beside(strings: list[list[tuple[int,
     found, reasons = sets_in(*(v9(*(set_of(*one) for one in sets)) for sets in strings))
     assert found == [(head, *one) for head, sets in enumerate(strings) for one in sets]
     assert reasons == {}
+
+
+def test_in_the_chain_are_those_of_reserved_numbers_too() -> None:
+    noted = Rejects()
+    these = datagrams(v10(set_of(77, b"abcd"), set_of(256, b"ef")))
+    heads, bodies = read_headers(these, noted)
+    found = chained(these.spans.octets, heads, bodies, noted)
+    assert (found.number.tolist(), found.size.tolist(), dict(noted.counts)) == ([77, 256], [4, 2], {})
+    assert numbered(found, heads, noted).number.tolist() == [256]
+    assert dict(noted.counts) == {rejects.SET_NUMBER: 1}
 
 
 def test_all_records_of_a_version_without_sets_are_one() -> None:
