@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BPF := src/fleutan/linux/bpf
 
-.PHONY: flows test check lint types imports docs-check unit test-vm bpf golden bench docs setup setup-dev clean
+.PHONY: flows test check lint types imports docs-check unit test-vm bpf golden bench fuzz docs setup setup-dev clean
 
 flows: setup
 	@$(BIN)/fleutan flows
@@ -30,6 +30,10 @@ $(VENV)/.installed-vm: $(VENV)/.installed-dev
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[vm]'
 	@touch $@
 
+$(VENV)/.installed-fuzz: $(VENV)/.installed-dev
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	@touch $@
+
 test: lint types imports docs-check unit
 
 check: lint types imports docs-check
@@ -51,6 +55,13 @@ unit: setup-dev
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=
 	$(BIN)/python -m coverage report
+
+# Each round is a process: atheris keeps the result of every comparison that it traces, whole arrays too.
+fuzz: $(VENV)/.installed-fuzz
+	for round in $$(seq $(or $(ROUNDS),8)); do \
+	    $(BIN)/python -m tests.fuzz.target .fuzz/corpus --seed -artifact_prefix=.fuzz/ -max_len=6000 \
+	        -timeout=30 -runs=8000 || exit; \
+	done
 
 test-vm: $(VENV)/.installed-vm
 	@tools/test-vm $(TESTS)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feeds whatever atheris makes up to all readers: ``python -m tests.fuzz.target CORPUS [options of libFuzzer]``.
+"""Feeds whatever atheris makes up to all readers: ``make fuzz``, or with options of libFuzzer
+``python -m tests.fuzz.target CORPUS``.
 
 The first octet says how the rest is meant: as a capture file, or as datagrams, each after its length in
 two octets.  What is remembered of exporters is kept from one input to the next.  Needs the extra
