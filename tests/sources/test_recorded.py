@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 
 from fleutan.errors import FleutanError
+from fleutan.protocols.capture import rejects
 from fleutan.protocols.datagrams import Datagrams
+from fleutan.protocols.sflow.messages import parse
+from fleutan.protocols.sflow.sampling import NO_NUMBER, Sampler
 from fleutan.sources import recorded
 from fleutan.sources.datagrams import ended_by_signals
 from fleutan.sources.recorded import Recorded
@@ -68,6 +71,19 @@ def test_only_datagrams_to_these_ports(tmp_path: Path) -> None:
     with Recorded(path, ports=(1,)) as source:
         assert list(source) == []
         assert source.accounts()[0].received == 0
+
+
+def test_packets_are_sampled_instead(tmp_path: Path) -> None:
+    neither_4_nor_6 = struct.pack("<IIII", *divmod(BEGIN, SECOND), 2, 2) + bytes(2)
+    path = written(
+        tmp_path / "a.pcap", *[frame(b"a", 53)] * 7, neither_4_nor_6, frame(b"b", at_ns=BEGIN + SECOND), b"half"
+    )
+    with Recorded(path, sampler=Sampler(1)) as source:
+        messages = [parse(one) for one in strings(iter(source))]
+        [account] = source.accounts()
+    assert [len(message.samples) for message in messages] == [6, 1, 1]
+    assert messages[0].samples[0].elements[0].values[3].endswith(b"a")
+    assert (account.received, account.rejected) == (3, {NO_NUMBER: 1, rejects.TRUNCATED: 1})
 
 
 def test_a_file_of_many_chunks_is_read_in_bounded_memory(tmp_path: Path) -> None:

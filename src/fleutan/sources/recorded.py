@@ -23,6 +23,7 @@ from fleutan.protocols.capture.datagrams import udp_datagrams
 from fleutan.protocols.capture.fragments import Fragments
 from fleutan.protocols.capture.reading import Reader
 from fleutan.protocols.datagrams import Datagrams
+from fleutan.protocols.sflow.sampling import Sampler
 from fleutan.sources.datagrams import NONE, Account
 
 Ints = NDArray[np.int64]
@@ -40,6 +41,7 @@ _TICK = 0.01
 class Recorded:
     """Datagrams in a capture file (``-``: standard input), of those to these ports only if any are named.
 
+    With a ``sampler`` they are those that it makes of the file's frames, whatever these are.
     With ``now``, a clock in ns, they come in their own time, as far from the first as the file
     says; ``sleep`` waits so many seconds (its own way is ended by ``stop``).  Opened by ``with``;
     entering raises FleutanError where the file cannot be opened, iterating where it cannot be
@@ -52,10 +54,11 @@ class Recorded:
         ports: Collection[int] = (),
         now: Callable[[], int] | None = None,
         sleep: Callable[[float], object] | None = None,
+        sampler: Sampler | None = None,
     ) -> None:
         self._path, self._ports = path, list(ports)
         self._now, self._sleep = now, sleep or self._pause
-        self._reader, self._fragments = Reader(), Fragments()
+        self._reader, self._fragments, self._sampler = Reader(), Fragments(), sampler
         self._unread: Counter[str] = Counter()
         self._account = Account(path, 0, 0, 0, None, {})
         self._stopped = False
@@ -105,7 +108,10 @@ class Recorded:
 
     def accounts(self) -> list[Account]:
         """What was read, and what of the file could not be."""
-        return [self._account._replace(rejected=dict(self._reader.rejects + self._fragments.rejects + self._unread))]
+        rejected = self._reader.rejects + self._fragments.rejects + self._unread
+        if self._sampler is not None:
+            rejected += self._sampler.rejects
+        return [self._account._replace(rejected=dict(rejected))]
 
     def _read(self, seconds: float | None) -> Iterator[Datagrams]:
         waiting = select.poll()
@@ -138,7 +144,7 @@ class Recorded:
             if self._reader.rejects[reason]:
                 raise self._failed(reason)
         self._unread.update(frames.unread())
-        datagrams = udp_datagrams(frames, self._fragments)
+        datagrams = self._sampler.datagrams(frames) if self._sampler else udp_datagrams(frames, self._fragments)
         if self._ports:
             datagrams = datagrams.take(np.isin(datagrams.dport, self._ports))
         if datagrams.spans.rows:

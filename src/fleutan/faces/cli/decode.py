@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -22,6 +23,25 @@ FORMS: tuple[tuple[str, str, str], ...] = (
     ("flows", "", "Normalised records of every protocol, a JSON object a line."),
     ("csv", "", "The same as CSV."),
 )
+#: An option, another that it makes no sense without, and what is said of it.
+NEEDS: tuple[tuple[str, str, str], ...] = (
+    ("key", "anonymise", "--key is for -x"),
+    ("playback", "read", "-P plays a file: name one with -r"),
+    ("sample", "read", "-R samples the packets of a file: name one with -r"),
+    ("agent", "sample", "--agent says who samples: name a rate with -R"),
+    ("seed", "sample", "--seed says which packets are sampled: name a rate with -R"),
+    ("collector_port", "collector", "-d is a collector's port: name the collector with -c"),
+    ("netflow", "collector", "-N says as what records are sent: name a collector with -c"),
+    ("no_scale", "collector", "-s says how records are sent: name a collector with -c"),
+    ("interval", "summary", "-i goes with --summary"),
+)
+#: Options that cannot be together.
+APART: tuple[tuple[str, str, str], ...] = (
+    ("sample", "ports", "-R samples all packets of the file: choose what is shown of them by FILTER, not by -p"),
+    ("columns", "form", "-L and --{form} are different forms"),
+    ("summary", "form", "--summary is a form of its own: leave the other out"),
+    ("summary", "columns", "--summary is a form of its own: leave the other out"),
+)
 
 
 def _forms(function: Any) -> Any:
@@ -39,6 +59,11 @@ def _forms(function: Any) -> Any:
               help="Address to listen at, repeatable; '::' for all.  [default: loopback only]")  # fmt: skip
 @click.option("-r", "--read", metavar="FILE", help="Read a capture file (pcap, pcapng); '-' for standard input.")
 @click.option("-P", "--playback", is_flag=True, help="Play the file in its own time.")
+@click.option("-R", "--sample", type=click.IntRange(1, (1 << 32) - 1), metavar="N",
+              help="With -r: sample one of N of the file's packets, of all kinds, as an sFlow agent does.")  # fmt: skip
+@click.option("--agent", metavar="ADDR", help="That agent's address.  [default: 127.0.0.1]")
+@click.option("--seed", type=click.IntRange(min=0), metavar="NUMBER",
+              help="Another choice of packets; the same number makes the same one.  [default: 0]")  # fmt: skip
 @_forms
 @click.option("-L", "columns", metavar="FIELDS", help="A line of these comma-separated fields of the text a sample.")
 @click.option(
@@ -82,21 +107,24 @@ def command(**words: Any) -> None:
     fleutan decode -f 192.0.2.9/6343 --csv -o src,dst,bytes,sampling_rate
     fleutan decode -b :: -c 192.0.2.9 -N 10
     fleutan decode -r exporters.pcap -x --key secret -M > anonymous.pcap
+    fleutan decode -r packets.pcap -R 100 -f 192.0.2.9/6343
     """
-    if words["playback"] and not words["read"]:
-        raise UsageError("-P plays a file: name one with -r")
-    if not words["collector"]:
-        for option, name in (("-d", "collector_port"), ("-N", "netflow"), ("-s", "no_scale")):
-            if words[name]:
-                raise UsageError(f"{option} says how records are sent on: name a collector with -c")
-    if words["columns"] and words["form"]:
-        raise UsageError(f"-L and --{words['form']} are different forms")
-    if words["summary"] and (words["form"] or words["columns"]):
-        raise UsageError("--summary is a form of its own: leave the other out")
-    if words["interval"] and not words["summary"]:
-        raise UsageError("-i goes with --summary")
-    if words["key"] and not words["anonymise"]:
-        raise UsageError("--key is for -x")
+    check(words)
     from fleutan.faces.cli.decoding import decode
 
     decode(words)
+
+
+def check(words: Mapping[str, Any]) -> None:
+    """Raises UsageError where one option lacks another or cannot be beside it."""
+    for name, other, why in NEEDS:
+        if _given(words[name]) and not _given(words[other]):
+            raise UsageError(why)
+    for name, other, why in APART:
+        if _given(words[name]) and _given(words[other]):
+            raise UsageError(why.format(**words))
+
+
+def _given(value: Any) -> bool:
+    """Whether an option was; 0 is a value like others."""
+    return value is not None and value is not False and value != ()

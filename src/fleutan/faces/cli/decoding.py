@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
+from ipaddress import ip_address
 from time import monotonic_ns
 from typing import Any
 
@@ -33,6 +34,7 @@ from fleutan.programs.decoding.messages import COMMON_LOG, GREP, INDENTED, JSON,
 from fleutan.programs.decoding.summary import Summary
 from fleutan.programs.decoding.tables import Csv, Lines
 from fleutan.protocols.datagrams import Datagrams
+from fleutan.protocols.sflow.sampling import Sampler
 from fleutan.query.predicate import Predicate
 from fleutan.sources.datagrams import PORT, Account, Sockets, Source, ended_by_signals
 from fleutan.sources.exported import FIELDS
@@ -79,7 +81,8 @@ def _sent_on(onward: Forwarding, datagrams: Datagrams) -> Datagrams:
 def source_of(words: Mapping[str, Any]) -> Sockets | Recorded:
     """Where the datagrams come from."""
     if words["read"]:
-        return Recorded(words["read"], words["ports"], monotonic_ns if words["playback"] else None)
+        clock = monotonic_ns if words["playback"] else None
+        return Recorded(words["read"], words["ports"], clock, sampler=sampler_of(words))
     return Sockets(words["ports"] or (PORT,), words["addresses"])
 
 
@@ -92,7 +95,7 @@ def hidden(source: Source, words: Mapping[str, Any]) -> Source:
 
 def collectors_of(words: Mapping[str, Any]) -> list[Target]:
     """Where converted records go: one place, or none."""
-    if not words["collector"]:
+    if words["collector"] is None:
         return []
     return [target(f"{words['collector']}/{words['collector_port'] or PORTS[version_of(words)]}")]
 
@@ -110,6 +113,17 @@ def conversion_of(words: Mapping[str, Any]) -> Conversion:
 def written_beside(words: Mapping[str, Any]) -> Form | None:
     """The form that is asked for while records go to a collector."""
     return form_of(words) if any(words[name] for name in ("form", "columns", "summary")) else None
+
+
+def sampler_of(words: Mapping[str, Any]) -> Sampler | None:
+    """What samples a file's packets, None where nothing does.  Raises UsageError for an agent that is no address."""
+    if not words["sample"]:
+        return None
+    try:
+        agent = ip_address(words["agent"] or "127.0.0.1").packed
+    except ValueError:
+        raise UsageError(f"--agent {words['agent']}: not an IP address") from None
+    return Sampler(words["sample"], agent, words["seed"] or 0)
 
 
 def form_of(words: Mapping[str, Any]) -> Form:
