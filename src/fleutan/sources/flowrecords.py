@@ -45,6 +45,8 @@ def flow_records(batch: Batch) -> Records:
     for name, section in sections(batch).items():
         if name in SECTIONS:
             with_headers(records, section.rows, section.spans, np.full(len(section.rows), SECTIONS[name]))
+            # What counts nothing is the report of one packet (RFC 5476).
+            fill(records, "packets", np.ones(len(section.rows), np.int64), rows=section.rows)
     if "ip_bytes" in records.values and "bytes" in found.values:
         # Flows count all of their packets; a section is the beginning of one.
         known = records.known.get("ip_bytes", np.ones(records.rows, np.bool_))

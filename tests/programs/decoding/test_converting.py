@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from tests.exports.sflowtool.received import PACKET, discard, flow, header
 from tests.protocols.netflow.capturing import datagrams
-from tests.protocols.netflow.making import PLAIN, RECORD, set_of, template, v9
+from tests.protocols.netflow.making import PLAIN, RECORD, set_of, template, v9, v10
 from tests.protocols.netflow.test_programs import collected, needs_nfdump, needs_tshark, pcap
 
 from fleutan.exports.conversion import Conversion
@@ -100,6 +101,18 @@ def test_netflow_of_another_version_too() -> None:
     names = ("src", "dst", "packets", "bytes")
     assert [[row[name] for name in names] for row in after] == [[row[name] for name in names] for row in before]
     assert {row["protocol"] for row in after} == {"ipfix"}
+
+
+def test_frames_in_records_count_as_ip_and_flows_as_they_say() -> None:
+    frame = bytes([len(PACKET)]) + PACKET
+    shapes = set_of(2, template(256, (312, 2), (315, 65535)), template(257, (1, 4), (2, 4), (315, 65535)))
+    counted = struct.pack("!II", 5000, 7) + frame
+    exported = v10(shapes, set_of(256, len(PACKET).to_bytes(2) + frame), set_of(257, counted))
+    rows = rows_of(converted(9, batch(exported)))
+    assert [(row["src"], row["bytes"], row["packets"]) for row in rows] == [
+        ("10.0.0.1", 40, 1),
+        ("10.0.0.1", 5000, 7),
+    ]
 
 
 def test_the_form_beside_it_is_written_and_nothing_goes_out_of_nothing() -> None:
