@@ -219,7 +219,10 @@ def test_earlier_versions_are_written_by_message() -> None:
     old += bytes.fromhex("00000001 00000036 00000036") + PACKET + bytes(2) + bytes(4)
     found = same(sflow(flow(flow_element(1, 1, 60, 4, PACKET))), old, sflow(flow()))
     assert [line.split(",")[3] for line in found.decode().splitlines()] == ["4", "2147483650", "4"]
-    assert not same(old, text="proto = tcp")
+    usual = sflow(flow(flow_element(1, 1, 60, 4, PACKET)))
+    mixed = same(old, usual, old, text="proto = tcp")
+    assert [line.split(",")[3] for line in mixed.decode().splitlines()] == ["2147483650", "4", "2147483650"]
+    assert not same(old, usual, text="proto = udp")
 
 
 def netflow(proto: int, sport: int, dport: int, count: int = 1, rate: int = 100) -> bytes:

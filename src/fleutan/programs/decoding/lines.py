@@ -125,14 +125,27 @@ def _reasons(rows: Rows) -> tuple[list[bytes], Ints]:
 
 
 def _sflow(batch: Batch, walk: Walk) -> Iterator[_Placed]:
-    """The lines of samples; with a filter, those of packets only."""
+    """The lines of samples but for those of earlier versions; with a filter, those of packets only."""
+    older = walk.earlier[walk.samples.owner]
+    if older.any():
+        walk = walk._replace(samples=walk.samples.take(~older), tags=walk.tags[~older])
     datagrams = batch.found.sflow_rows[walk.samples.owner] << _NUMBER_BITS
     places = datagrams | walk.samples.number
-    flows = flow_lines(walk, batch.kept_of(exported.SAMPLE))
+    flows = flow_lines(walk, _kept(batch, walk, exported.SAMPLE))
     yield _placed(flows, places)
-    drops = drop_lines(walk, batch.kept_of(exported.DISCARD))
+    drops = drop_lines(walk, _kept(batch, walk, exported.DISCARD))
     others = counter_lines(walk) if batch.kept is None else []
     yield _placed(drops._replace(others=drops.others + others), places)
+
+
+def _kept(batch: Batch, walk: Walk, kind: int) -> NDArray[np.bool_] | None:
+    """Which of the records of a kind the filter means, without those of earlier versions."""
+    kept = batch.kept_of(kind)
+    if kept is None or not walk.earlier.any():
+        return kept
+    mine = batch.placed.table.columns["record"].values == kind
+    older = np.isin(batch.placed.datagram[mine], batch.found.sflow_rows[walk.earlier])
+    return kept[~older]
 
 
 def _placed(lines: Lines, places: Ints) -> _Placed:
