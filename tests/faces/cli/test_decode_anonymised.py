@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.captures import CAPTURES, needs_captures
 from tests.protocols.capture.files import pcap
 from tests.protocols.netflow.making import record_5, v5
 
@@ -38,18 +39,20 @@ def key(tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("form", [(), ("-j",), ("-J",), ("-g",), ("-l",), ("--flows",), ("--csv",), ("-M",)])
-def test_no_form_shows_addresses(tmp_path: Path, key: str, form: tuple[str, ...]) -> None:
-    path = capture(tmp_path / "capture")
-    plain, hidden = asked("-r", path, *form), asked("-r", path, "-x", "--key", key, *form)
+@pytest.mark.parametrize(
+    "form", ["", "-j", "-J", "-g", "-l", "--flows", "--csv", "-M", "--summary", "--summary json"], ids=str
+)
+def test_no_form_shows_addresses(tmp_path: Path, key: str, form: str) -> None:
+    words = ("-r", capture(tmp_path / "capture"), *form.split())
+    plain, hidden = asked(*words), asked(*words, "-x", "--key", key)
     assert plain.exit_code == hidden.exit_code == 0
-    if form != ("-l",):
+    if form != "-l":
         assert b"10.99.0.99" in plain.stdout_bytes or ENDS[:4] in plain.stdout_bytes
         assert hidden.stdout_bytes
     assert b"10.99.0.99" not in hidden.stdout_bytes
     assert ENDS[:4] not in hidden.stdout_bytes
     assert NOTE not in hidden.stderr
-    assert asked("-r", path, "-x", "--key", key, *form).stdout_bytes == hidden.stdout_bytes
+    assert asked(*words, "-x", "--key", key).stdout_bytes == hidden.stdout_bytes
 
 
 def test_without_a_key_it_is_said_that_nobody_has_it(tmp_path: Path) -> None:
@@ -57,6 +60,37 @@ def test_without_a_key_it_is_said_that_nobody_has_it(tmp_path: Path) -> None:
     one, other = (asked("-r", path, "-x", "--flows") for _ in range(2))
     assert NOTE in one.stderr
     assert one.stdout != other.stdout
+
+
+@needs_captures
+@pytest.mark.parametrize("version", ["5", "9", "10"])
+def test_what_is_converted_is_anonymised(tmp_path: Path, key: str, version: str) -> None:
+    path = CAPTURES / "sflow/host-sflow-live.pcap"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(10)
+        port = str(receiver.getsockname()[1])
+        words = ("-r", str(path), "-c", "127.0.0.1", "-d", port, "-N", version)
+        assert asked(*words).exit_code == 0
+        plain = received(receiver)
+        assert asked(*words, "-x", "--key", key).exit_code == 0
+        hidden = received(receiver)
+    assert len(plain) == len(hidden)
+    assert b"\xc6\x12\x07\x01" in b"".join(plain)
+    assert b"\xc6\x12\x07" not in b"".join(hidden)
+
+
+def received(receiver: socket.socket) -> list[bytes]:
+    """All that has come; what is sent over loopback is there at once."""
+    found = [receiver.recv(65536)]
+    receiver.setblocking(False)
+    try:
+        while True:
+            found.append(receiver.recv(65536))
+    except BlockingIOError:
+        return found
+    finally:
+        receiver.settimeout(10)
 
 
 def test_what_is_sent_on_is_anonymised(tmp_path: Path, key: str) -> None:

@@ -19,7 +19,8 @@ from fleutan.exports.sflowtool.heads import Dialect
 from fleutan.programs.decoding import Form, run
 from fleutan.programs.decoding.anonymous import Anonymous, key_of
 from fleutan.programs.decoding.captured import Samples, Wrapped
-from fleutan.programs.decoding.messages import GREP, INDENTED, JSON, TEXT, Messages
+from fleutan.programs.decoding.lines import Columns
+from fleutan.programs.decoding.messages import COMMON_LOG, GREP, INDENTED, JSON, TEXT, Messages
 from fleutan.programs.decoding.tables import Csv, Lines
 from fleutan.protocols.datagrams import Datagrams
 from fleutan.sources.datagrams import Account, Source
@@ -33,6 +34,8 @@ FORMS: dict[str, Callable[[], Form]] = {
     "grep": lambda: Messages(GREP, DIALECT, True),
     "jsonl": lambda: Messages(JSON, DIALECT, True),
     "json": lambda: Messages(INDENTED, DIALECT, True),
+    "http": lambda: Messages(COMMON_LOG, DIALECT, True),
+    "lines": lambda: Columns(DIALECT, True),
     "flows": Lines,
     "csv": lambda: Csv(FIELDS),
     "samples": Samples,
