@@ -38,6 +38,12 @@ def test_text_is_that_of_the_standard_library(values: list[ipaddress.IPv4Address
     assert {str(ipaddress.ip_address(text)) for text in texts} == mapped
 
 
+@given(st.lists(ADDRESSES))
+def test_octets_are_those_of_the_network(values: list[ipaddress.IPv4Address | ipaddress.IPv6Address]) -> None:
+    mapped = [getattr(value, "ipv4_mapped", None) or value for value in values]
+    assert address.packed(halves_of(*map(str, values)).reshape(-1, 2)) == [value.packed for value in mapped]
+
+
 def test_distinct_addresses_are_told_once_in_any_order() -> None:
     words, codes = address.distinct(halves_of("10.0.0.2", "2001:db8::1", "10.0.0.2", "10.0.0.1"))
     assert [words[code] for code in codes] == ["10.0.0.2", "2001:db8::1", "10.0.0.2", "10.0.0.1"]
@@ -76,8 +82,3 @@ def test_short_forms(short: str, full: str) -> None:
 def test_what_is_no_prefix_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         address.parse_prefix(wrong)
-
-
-def test_octets_of_either_version() -> None:
-    found = address.packed(np.array([[0, 0xFFFF_0A00_0001], [0x2001_0DB8 << 32, 1], [0, 1]], np.int64))
-    assert found == [b"\x0a\0\0\x01", b"\x20\x01\x0d\xb8" + bytes(11) + b"\x01", bytes(15) + b"\x01"]

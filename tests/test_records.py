@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fleutan.records import Records, concatenate, fill
+from fleutan.records import Records, concatenate, fill, take
 
 EMPTY = Records(0, {}, {})
 
@@ -59,48 +59,84 @@ def test_addresses_and_names_keep_their_shape() -> None:
     assert found.known["src"].tolist() == [True, True, False, False, False]
 
 
-# -- filling in
+def test_rows_are_taken_by_number_or_mask() -> None:
+    found = records(3, {"b": [True, False, True]}, a=[1, 2, 3], b=[4, 0, 6])
+    for rows in (np.array([2, 1]), np.array([False, True, True])):
+        some = take(found, rows)
+        assert some.rows == 2
+        assert sorted(some.values["a"].tolist()) == [2, 3]
+        assert sorted(some.known["b"].tolist()) == [False, True]
+    assert take(found, np.zeros(0, np.int64)).values["a"].tolist() == []
 
 
-def numbers(*values: int) -> np.ndarray:
-    return np.array(values, np.int64)
+# -- fill
 
 
-def mask(*values: bool) -> np.ndarray:
-    return np.array(values)
+def numbers(*those: int) -> np.ndarray:
+    return np.array(those, np.int64)
 
 
-def test_a_new_column_is_taken_as_it_is() -> None:
-    found, values = records(2), numbers(1, 2)
-    fill(found, "a", values)
-    assert found.values["a"] is values
+def mask(*those: bool) -> np.ndarray:
+    return np.array(those, np.bool_)
+
+
+def test_a_first_column_is_put_as_it_is() -> None:
+    found, whole, some = records(2), numbers(1, 2), numbers(3, 0)
+    fill(found, "a", whole)
+    fill(found, "b", some, mask(True, False))
+    fill(found, "c", some, mask(True, True))
+    assert found.values["a"] is whole
+    assert found.values["b"] is some
+    assert {name: known.tolist() for name, known in found.known.items()} == {"b": [True, False]}
+
+
+def test_what_is_known_stays() -> None:
+    found = records(2, a=[1, 2])
+    fill(found, "a", numbers(8, 9))
+    fill(found, "a", numbers(8), rows=numbers(1))
+    assert found.values["a"].tolist() == [1, 2]
     assert found.known == {}
-    fill(found, "b", values, mask(True, True))
-    assert "b" not in found.known
-    fill(found, "c", values, mask(True, False))
-    assert found.known["c"].tolist() == [True, False]
 
 
-def test_what_is_known_stays_and_the_rest_is_filled() -> None:
-    first, second = numbers(1, 2, 3), numbers(7, 8, 9)
+def test_what_is_unknown_is_filled_and_nothing_given_is_written_to() -> None:
+    first, known = numbers(1, 0, 0), mask(True, False, False)
+    second, also = numbers(7, 8, 9), mask(True, True, False)
     found = records(3)
-    fill(found, "a", first, mask(True, False, False))
-    fill(found, "a", second, mask(True, True, False))
-    assert found.values["a"].tolist()[:2] == [1, 8]
+    fill(found, "a", first, known)
+    fill(found, "a", second, also)
+    assert found.values["a"].tolist() == [1, 8, 0]
     assert found.known["a"].tolist() == [True, True, False]
+    assert (first.tolist(), second.tolist()) == ([1, 0, 0], [7, 8, 9])
+    assert (known.tolist(), also.tolist()) == ([True, False, False], [True, True, False])
     fill(found, "a", numbers(4, 5, 6))
     assert found.values["a"].tolist() == [1, 8, 6]
-    assert "a" not in found.known
-    fill(found, "a", second)
-    assert found.values["a"].tolist() == [1, 8, 6]
-    assert (first.tolist(), second.tolist()) == ([1, 2, 3], [7, 8, 9])
+    assert found.known == {}
 
 
-def test_some_rows_of_a_column() -> None:
+def test_some_rows_are_filled_in_whatever_order_they_come() -> None:
+    found = records(4)
+    fill(found, "a", numbers(30, 10), rows=numbers(3, 1))
+    assert found.values["a"].tolist() == [0, 10, 0, 30]
+    assert found.known["a"].tolist() == [False, True, False, True]
+    fill(found, "a", numbers(5, 6, 7), mask(True, False, True), numbers(0, 2, 3))
+    assert found.values["a"].tolist() == [5, 10, 0, 30]
+    assert found.known["a"].tolist() == [True, True, False, True]
+    fill(found, "a", numbers(9), rows=numbers(2))
+    assert found.values["a"].tolist() == [5, 10, 9, 30]
+    assert found.known == {}
+
+
+def test_addresses_are_filled_by_rows() -> None:
     found = records(3)
-    fill(found, "a", np.array([[1, 2]]), rows=numbers(2))
-    assert found.values["a"].tolist() == [[0, 0], [0, 0], [1, 2]]
-    assert found.known["a"].tolist() == [False, False, True]
-    fill(found, "a", np.array([[3, 4], [5, 6]]), mask(False, True), numbers(0, 1))
-    assert found.known["a"].tolist() == [False, True, True]
-    assert found.values["a"].tolist()[1] == [5, 6]
+    fill(found, "src", numbers(1, 2).reshape(1, 2), rows=numbers(2))
+    fill(found, "src", numbers(3, 4, 5, 6, 7, 8).reshape(3, 2), mask(False, True, True))
+    assert found.values["src"].tolist() == [[0, 0], [5, 6], [1, 2]]
+    assert found.known["src"].tolist() == [False, True, True]
+
+
+def test_no_rows_are_no_trouble() -> None:
+    found = records(0)
+    fill(found, "a", numbers(), mask())
+    fill(found, "a", numbers(), rows=numbers())
+    assert found.values["a"].tolist() == []
+    assert found.known == {}

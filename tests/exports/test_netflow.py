@@ -1,97 +1,166 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import csv
 import json
-from datetime import UTC
+from datetime import UTC, timedelta, timezone
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fleutan.exports.netflow import Export, Record, Writer
 
-AT_NS = 1_700_000_000 * 10**9 + 5_000
-HERE = Writer(UTC)
+#: 2023-11-14 22:13:20 UTC, and a bit.
+AT_NS = 1_700_000_000_123_456_789
+FLOW = Record(False, 256, {"sourceIPv4Address": "10.0.0.1", "octetDeltaCount": 100})
+OPTIONS = Record(True, 257, {"samplingInterval": 400})
+WRITER = Writer(UTC)
+#: A list in a record, as text and as JSON.
+LIST = '{"semantic": "allOf", "y": [{"x": "01"}]}', {"semantic": "allOf", "y": [{"x": "01"}]}
 
 
-def export(*records: Record, **more: Any) -> Export:
-    made = Export("192.0.2.1", 100, AT_NS, 9, 7, 3, AT_NS - 10**9, records)
-    return made._replace(**more)
+def export(*records: Record, **values: Any) -> Export:
+    known = {"source": "192.0.2.1", "size": 64, "at_ns": AT_NS, "version": 9, "domain": 7, "sequence": 3}
+    return Export(**{**known, "exported_ns": AT_NS - 10**9, "records": records, **values})
 
 
-FLOW = Record(False, 256, {"sourceIPv4Address": "10.0.0.1", "octetDeltaCount": 5})
-OPTIONS = Record(True, 257, {"samplerName": "a\nb", "mac": b"\x01\xff", "list": [1, b"\x02"], "sub": {"x": 1}})
+def fields(**values: Any) -> Export:
+    return export(Record(False, 256, values))
 
 
-def test_text_has_a_line_for_each_field() -> None:
-    assert HERE.text(export(FLOW)).decode() == (
-        "startDatagram =================================\n"
-        "datagramSourceIP 192.0.2.1\n"
-        "datagramSize 100\n"
-        "unixSecondsUTC 1700000000\n"
-        "unixSecondsUTC_uS 5\n"
-        "localtime 2023-11-14T22:13:20+0000\n"
-        "datagramVersion 9\n"
-        "sourceId 7\n"
-        "packetSequenceNo 3\n"
-        "exportTime 2023-11-14T22:13:19+0000\n"
-        "recordsInPacket 1\n"
-        "startRecord ----------------------\n"
-        "recordType FLOW\n"
-        "template 256\n"
-        "sourceIPv4Address 10.0.0.1\n"
-        "octetDeltaCount 5\n"
-        "endRecord   ----------------------\n"
-        "endDatagram   =================================\n"
+def test_text_has_a_line_for_each_field_in_the_layout_of_sflowtool() -> None:
+    assert WRITER.text(export(FLOW, OPTIONS)).decode().splitlines() == [
+        "startDatagram =================================",
+        "datagramSourceIP 192.0.2.1",
+        "datagramSize 64",
+        "unixSecondsUTC 1700000000",
+        "unixSecondsUTC_uS 123456",
+        "localtime 2023-11-14T22:13:20+0000",
+        "datagramVersion 9",
+        "sourceId 7",
+        "packetSequenceNo 3",
+        "exportTime 2023-11-14T22:13:19+0000",
+        "recordsInPacket 2",
+        "startRecord ----------------------",
+        "recordType FLOW",
+        "template 256",
+        "sourceIPv4Address 10.0.0.1",
+        "octetDeltaCount 100",
+        "endRecord   ----------------------",
+        "startRecord ----------------------",
+        "recordType OPTIONS",
+        "template 257",
+        "samplingInterval 400",
+        "endRecord   ----------------------",
+        "endDatagram   =================================",
+    ]
+
+
+def test_what_is_not_known_is_left_out_and_what_is_wrong_is_said() -> None:
+    bare = export(domain=None, sequence=None, exported_ns=None, version=10, rejected="set beyond the datagram")
+    assert WRITER.text(bare).decode().splitlines()[5:] == [
+        "localtime 2023-11-14T22:13:20+0000",
+        "datagramVersion 10",
+        "recordsInPacket 0",
+        "decodeProblem set beyond the datagram",
+        "endDatagram   =================================",
+    ]
+    found = json.loads(WRITER.json(bare))
+    assert (found["records"], found["decodeProblem"]) == ([], "set beyond the datagram")
+    assert "observationDomainId" not in found
+    assert WRITER.grep(bare).decode().splitlines()[-2] == (
+        "2023-11-14T22:13:20+0000 192.0.2.1 0 0 0:0 decodeProblem set beyond the datagram"
     )
 
 
-def test_what_is_not_known_of_a_datagram_has_no_line_and_what_is_wrong_has_one() -> None:
-    text = HERE.text(export(domain=None, sequence=None, exported_ns=None, rejected="set beyond the datagram")).decode()
-    assert "sourceId" not in text
-    assert "packetSequenceNo" not in text
-    assert "exportTime" not in text
-    assert "\ndecodeProblem set beyond the datagram\nendDatagram" in text
+def test_a_domain_is_called_as_its_version_does() -> None:
+    assert b"\nobservationDomainId 7\n" in WRITER.text(export(version=10))
+    assert b"\nsourceId 7\n" in WRITER.text(export(version=5))
 
 
-def test_ipfix_has_its_own_word_for_the_domain() -> None:
-    assert "\nobservationDomainId 7\n" in HERE.text(export(version=10)).decode()
+def test_lines_for_grep_say_whose_they_are() -> None:
+    lines = WRITER.grep(export(FLOW, Record(False, 0, {"octetDeltaCount": 1}))).decode().splitlines()
+    assert lines[0] == "2023-11-14T22:13:20+0000 192.0.2.1 7 3 0:0 startDatagram ================================="
+    assert lines[15] == "2023-11-14T22:13:20+0000 192.0.2.1 7 3 9:256 octetDeltaCount 100"
+    assert lines[-3] == "2023-11-14T22:13:20+0000 192.0.2.1 7 3 9:0 octetDeltaCount 1"
+    assert [line.split(" ", 5)[5] for line in lines] == WRITER.text(
+        export(FLOW, Record(False, 0, {"octetDeltaCount": 1}))
+    ).decode().splitlines()
 
 
-def test_values_cannot_break_a_line() -> None:
-    lines = HERE.text(export(OPTIONS)).decode().splitlines()
-    assert "samplerName a\\nb" in lines
-    assert "mac 01ff" in lines
-    assert 'list [1, "02"]' in lines
-    assert 'sub {"x": 1}' in lines
-    assert "recordType OPTIONS" in lines
+def test_json_is_typed() -> None:
+    assert WRITER.json(export(FLOW, OPTIONS)) == (
+        b'{"datagramSourceIP":"192.0.2.1","datagramSize":64,"unixSecondsUTC":1700000000,"unixSecondsUTC_uS":123456,'
+        b'"localtime":"2023-11-14T22:13:20+0000","datagramVersion":9,"sourceId":7,"packetSequenceNo":3,'
+        b'"exportTime":"2023-11-14T22:13:19+0000","recordsInPacket":2,"records":[{"recordType":"FLOW","template":256,'
+        b'"sourceIPv4Address":"10.0.0.1","octetDeltaCount":100},{"recordType":"OPTIONS","template":257,'
+        b'"samplingInterval":400}]}\n'
+    )
 
 
-def test_every_line_for_grep_says_whose_it_is() -> None:
-    lines = HERE.grep(export(Record(False, 0, {"a": 1}), version=5)).decode().splitlines()
-    assert all(line.startswith("2023-11-14T22:13:20+0000 192.0.2.1 7 3 ") for line in lines)
-    assert "2023-11-14T22:13:20+0000 192.0.2.1 7 3 5:0 a 1" in lines
-    assert not any("template" in line for line in lines)
+def test_indented_json_is_the_same_object() -> None:
+    found = WRITER.indented_json(export(FLOW))
+    assert found.startswith(b'{\n "datagramSourceIP": "192.0.2.1",\n')
+    assert found.endswith(b"\n}\n\n")
+    assert json.loads(found) == json.loads(WRITER.json(export(FLOW)))
 
 
-@pytest.mark.parametrize("write", [Writer.json, Writer.indented_json])
-def test_json_is_typed_and_whole(write: Any) -> None:
-    found = json.loads(write(HERE, export(FLOW, OPTIONS, Record(False, 0, {"f": float("nan"), "ok": True}))))
-    assert (found["datagramVersion"], found["recordsInPacket"]) == (9, 3)
-    flow, options, last = found["records"]
-    assert flow == {"recordType": "FLOW", "template": 256, "sourceIPv4Address": "10.0.0.1", "octetDeltaCount": 5}
-    assert options["samplerName"] == "a\nb"
-    assert (options["mac"], options["list"], options["sub"]) == ("01ff", [1, "02"], {"x": 1})
-    assert last == {"recordType": "FLOW", "f": None, "ok": True}
-    assert "decodeProblem" not in found
-    assert json.loads(write(HERE, export(rejected="x")))["decodeProblem"] == "x"
+@pytest.mark.parametrize(
+    ("value", "shown", "plain"),
+    [
+        ("eth0", "eth0", "eth0"),
+        ("Grün", "Grün", "Grün"),
+        ('a"b\\c', 'a"b\\c', 'a"b\\c'),
+        ("a\nendRecord", "a\\x0aendRecord", "a\nendRecord"),
+        ("\x1b[2J\x9b2J", "\\x1b[2J\\x9b2J", "\x1b[2J\x9b2J"),
+        (b"\x00\xff", "00ff", "00ff"),
+        (2**64 - 1, "18446744073709551615", 2**64 - 1),
+        (-1, "-1", -1),
+        (True, "true", True),
+        (1.5, "1.5", 1.5),
+        (float("nan"), "null", None),
+        (float("inf"), "null", None),
+        ([1, b"\x0a"], '[1, "0a"]', [1, "0a"]),
+        ({"semantic": "allOf", "y": [{"x": b"\x01"}]}, *LIST),
+        (["\x9b"], '["\\x9b"]', ["\x9b"]),
+        (None, "null", None),
+    ],
+)
+def test_values(value: Any, shown: str, plain: Any) -> None:
+    assert WRITER.text(fields(x=value)).decode().splitlines()[-3] == f"x {shown}"
+    assert json.loads(WRITER.json(fields(x=value)))["records"][0]["x"] == plain
+    assert json.loads(WRITER.indented_json(fields(x=value)))["records"][0]["x"] == plain
 
 
-def test_json_lines_are_lines() -> None:
-    assert HERE.json(export(OPTIONS)).count(b"\n") == 1
-    assert HERE.indented_json(export(OPTIONS)).endswith(b"}\n\n")
+def test_halves_of_signs_do_not_end_it() -> None:
+    assert b"\nx a\\xdc80\n" in WRITER.text(fields(x="a\udc80"))
+    assert json.loads(WRITER.json(fields(x="a\udc80")))["records"][0]["x"] == "a?"
 
 
-def test_chosen_fields_are_those_of_the_record_before_those_of_the_datagram() -> None:
-    names = ["datagramSourceIP", "octetDeltaCount", "nothing"]
-    assert HERE.chosen(export(FLOW, Record(False, 256, {"other": 1})), names) == b"192.0.2.1,5,\n"
-    assert HERE.chosen(export(OPTIONS), ["list"]) == b'"[1, ""02""]"\n'
+def test_chosen_fields_have_a_line_where_a_record_has_one() -> None:
+    names = ["localtime", "datagramSourceIP", "sourceIPv4Address", "octetDeltaCount", "nothing"]
+    assert WRITER.chosen(export(FLOW, OPTIONS), names) == b"2023-11-14T22:13:20+0000,192.0.2.1,10.0.0.1,100,\n"
+    assert WRITER.chosen(export(FLOW, OPTIONS), ["samplingInterval", "sourceId"]) == b"400,7\n"
+    assert WRITER.chosen(export(FLOW, OPTIONS), ["datagramSourceIP"]) == b""
+    assert WRITER.chosen(export(FLOW, OPTIONS), ["recordType", "template"]) == b"FLOW,256\nOPTIONS,257\n"
+    assert WRITER.chosen(export(), names) == b""
+
+
+@given(st.text(), st.text())
+def test_chosen_fields_are_read_back(one: str, other: str) -> None:
+    line = WRITER.chosen(fields(a=one, b=other), ["a", "b"]).decode()
+    assert line.count("\n") == 1
+    [cells] = csv.reader([line])
+    for cell, text in zip(cells, (one, other), strict=True):
+        if text.isprintable():
+            assert cell == text
+
+
+def test_times_are_those_of_the_zone() -> None:
+    east = Writer(timezone(timedelta(hours=5, minutes=30)))
+    assert b"\nlocaltime 2023-11-15T03:43:20+0530\n" in east.text(export())
+    assert b"\nexportTime 2023-11-15T03:43:19+0530\n" in east.text(export())
+    local = Writer().text(export()).decode()
+    assert "\nlocaltime 2023-11-1" in local

@@ -73,7 +73,7 @@ class Writer(NamedTuple):
         head = {name: str(value) for name, value in self._head(export).items()}
         lines = []
         for record in export.records:
-            values = {name: _shown(value) for name, value in record.fields.items() if name in names}
+            values = {name: _shown(value) for name, value in _said(record).items() if name in names}
             if values:
                 lines.append(",".join(_cell(values.get(name, head.get(name, ""))) for name in names) + "\n")
         return "".join(lines).encode("utf-8", "replace")
@@ -85,10 +85,7 @@ class Writer(NamedTuple):
         for record in export.records:
             tag = f"{export.version}:{record.template}"
             yield tag, _START_RECORD
-            yield tag, f"recordType {_kind(record)}"
-            if record.template:
-                yield tag, f"template {record.template}"
-            for name, value in record.fields.items():
+            for name, value in _said(record).items():
                 yield tag, f"{name} {_shown(value)}"
             yield tag, _END_RECORD
         if export.rejected:
@@ -112,14 +109,7 @@ class Writer(NamedTuple):
         return {name: value for name, value in found.items() if value is not None}
 
     def _object(self, export: Export) -> dict[str, Any]:
-        records = [
-            {
-                "recordType": _kind(record),
-                **({"template": record.template} if record.template else {}),
-                **{name: _plain(value) for name, value in record.fields.items()},
-            }
-            for record in export.records
-        ]
+        records = [{name: _plain(value) for name, value in _said(record).items()} for record in export.records]
         problem = {"decodeProblem": export.rejected} if export.rejected else {}
         return {**self._head(export), "records": records, **problem}
 
@@ -131,8 +121,10 @@ def _cell(value: str) -> str:
     return '"' + value.replace('"', '""') + '"' if any(sign in value for sign in ',"') else value
 
 
-def _kind(record: Record) -> str:
-    return "OPTIONS" if record.options else "FLOW"
+def _said(record: Record) -> dict[str, Any]:
+    """What is written of a record, in order."""
+    template = {"template": record.template} if record.template else {}
+    return {"recordType": "OPTIONS" if record.options else "FLOW", **template, **record.fields}
 
 
 def _plain(value: Any) -> Any:
@@ -149,8 +141,7 @@ def _plain(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """A value on a line of text: control characters as JSON spells them."""
+    """A value on a line of text: control characters as ``\\x0a``, as those of sFlow's strings."""
     plain = _plain(value)
-    if isinstance(plain, str):
-        return plain if plain.isprintable() else json.dumps(plain, ensure_ascii=False)[1:-1]
-    return json.dumps(plain, ensure_ascii=False)
+    text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

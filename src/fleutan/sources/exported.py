@@ -29,7 +29,7 @@ from fleutan.protocols.sflow.renewal import VERSIONS, renewed
 from fleutan.records import Known, Records, Values, concatenate, fill, take
 from fleutan.sources.flowrecords import flow_records
 from fleutan.sources.packetsamples import discarded_packets, packet_samples
-from fleutan.sources.words import Coded, unknown
+from fleutan.sources.words import Coded, both, unknown
 from fleutan.table import Reading, Table
 
 FLOW, SAMPLE, DISCARD = 0, 1, 2
@@ -55,6 +55,7 @@ _WORDS: Mapping[str, Mapping[int, str]] = {
     "reason": REASONS,
 }
 _MACS = ("src_mac", "dst_mac")
+_MAC_BITS = 48
 #: The columns that are always there.
 ALWAYS = (
     *("record", "exporter", "agent", "protocol", "domain", "received", "start", "end", "proto", "src", "sport", "dst"),
@@ -187,6 +188,8 @@ def _column(name: str, records: Records) -> Column:
     if name not in records.values:
         return unknown(name, records.rows)
     values, known = records.values[name], records.known.get(name)
+    if values.ndim == 1 and (values < 0).any():  # beyond 63 bits: no count and no time is so large
+        known = both(known, values >= 0)
     if name in _MACS:
         return _mac(values, known)
     if name in _WORDS:
@@ -202,8 +205,9 @@ def _family(records: Records) -> Column:
     return Column(codes if known is None else np.where(known, codes, -1), None, ("ipv4", "ipv6"))
 
 
-def _mac(values: Values, known: Values | None) -> Column:
-    distinct, codes = np.unique(values, return_inverse=True)
+def _mac(values: Values, known: Known | None) -> Column:
+    fits = values >> _MAC_BITS == 0  # some templates have eight octets for it
+    known = both(known, fits)
+    distinct, codes = np.unique(np.where(fits, values, 0), return_inverse=True)
     words = tuple(number.to_bytes(6, "big").hex(":") for number in distinct.tolist())
-    codes = codes.astype(np.int32)
-    return Column(codes if known is None else np.where(known, codes, -1), None, words)
+    return Column(np.where(known, codes, -1).astype(np.int32), None, words)

@@ -13,6 +13,7 @@ from fleutan.protocols.sflow import columns as sflow
 from fleutan.protocols.sflow.columns import HEADER, HEADER_PROTOCOL, INTERNAL, Packets, Walk
 from fleutan.records import Known, Records, Values, fill
 from fleutan.sources.sampled import columns_of, with_headers
+from fleutan.sources.words import both
 
 #: Structures that are read: their numbers.
 STRUCTURES = (1, 2, 3, 4, 1001, 1002, 1003, 1006, 1007, 1020, 1029, 1030, 1036, 1043, 2209)
@@ -34,6 +35,7 @@ NAMES = {
     "extended_router.src_mask_len": "src_mask",
     "extended_router.dst_mask_len": "dst_mask",
     "extended_gateway.nexthop": "next_hop",
+    "extended_mpls.nexthop": "next_hop",
     "extended_gateway.src_as": "src_as",
     "extended_gateway.dst_as": "dst_as",
     "extended_nat.src_address": "post_src",
@@ -41,6 +43,7 @@ NAMES = {
     "extended_nat_port.src_port": "post_sport",
     "extended_nat_port.dst_port": "post_dport",
     "extended_vni_ingress.vni": "tunnel_id",
+    "extended_vni_egress.vni": "tunnel_id",
     "extended_egress_queue.queue": "queue",
     **{
         f"extended_tcp_info.{theirs}": ours or theirs
@@ -60,13 +63,17 @@ SUMMED_UP = {
         for version in ("ipv4", "ipv6")
         for theirs, ours in (
             *(("length", "bytes"), ("protocol", "proto"), ("src_ip", "src"), ("dst_ip", "dst")),
-            *(("src_port", "sport"), ("dst_port", "dport"), ("tcp_flags", ""), ("tos", ""), ("priority", "tos")),
+            *(("tos", ""), ("priority", "tos")),
         )
     },
 }
 #: The length of the whole IP packet, which ``bytes`` is only where nothing says that of the frame.
 _IP_BYTES = {f"sampled_{version}.length": "ip_bytes" for version in ("ipv4", "ipv6")}
-_NO_VLAN = 0xFFFF_FFFF
+#: What they say of some protocols only: TCP, UDP, DCCP, SCTP and UDP-Lite have ports.
+_WITH_PORTS = (6, 17, 33, 132, 136)
+_TRANSPORT = {"src_port": ("sport", _WITH_PORTS), "dst_port": ("dport", _WITH_PORTS), "tcp_flags": ("tcp_flags", (6,))}
+#: Numbers that stand for none.
+_FILLERS = {"vlan": 0xFFFF_FFFF, "out_vlan": 0xFFFF_FFFF, "sampling_rate": 0}
 
 
 def packet_samples(walk: Walk, datagrams: Datagrams) -> Records:
@@ -92,14 +99,24 @@ def _records(packets: Packets, walk: Walk, datagrams: Datagrams) -> Records:
     for name, end in (("in_if", "input"), ("out_if", "output")):
         fill(records, name, *_interface(found, end))
     for name, values, known in columns_of(found, NAMES):
-        fill(records, name, values, _vlan_known(values, known) if name in ("vlan", "out_vlan") else known)
+        fill(records, name, values, both(known, values != _FILLERS[name]) if name in _FILLERS else known)
     if HEADER in strings:
         header = strings[HEADER]
         with_headers(records, header.rows, header.spans, found.values[HEADER_PROTOCOL][header.rows])
     for names in (SUMMED_UP, _IP_BYTES):
         for name, values, known in columns_of(found, names):
             fill(records, name, values, known)
+    _transport(found, records)
     return records
+
+
+def _transport(found: Records, records: Records) -> None:
+    """Ports and flags that samples without a header say, where the protocol has them: 0 stands in others."""
+    for version in ("ipv4", "ipv6"):
+        for theirs, (name, protocols) in _TRANSPORT.items():
+            if (field := f"sampled_{version}.{theirs}") in found.values:
+                there = np.isin(found.values[f"sampled_{version}.protocol"], protocols)
+                fill(records, name, found.values[field], there & found.known.get(field, np.True_))
 
 
 def _interface(found: Records, end: str) -> tuple[Values, Known | None]:
@@ -109,8 +126,3 @@ def _interface(found: Records, end: str) -> tuple[Values, Known | None]:
     kind, value = found.values[f"{end}_format"], found.values[f"{end}_value"]
     known = found.known.get(f"{end}_value", np.True_)
     return value, (kind == 0) & (value != INTERNAL) & known
-
-
-def _vlan_known(values: Values, known: Known | None) -> Known:
-    there: Known = values != _NO_VLAN
-    return there if known is None else there & known
