@@ -21,7 +21,7 @@ from fleutan.protocols.sflow.messages import Message
 from fleutan.protocols.sflow.samples import Sample
 from fleutan.sources.datagrams import Sockets
 from fleutan.sources.exported import Exporters, decoded, table
-from fleutan.sources.exporters import UNKNOWN, Accounts
+from fleutan.sources.exporters import ELSEWHERE, PROBLEMS, UNKNOWN, Accounts
 
 HEADER = {"protocol": 1, "frame_length": 100, "stripped": 4, "header": bytes(14)}
 _FLOW = {
@@ -152,6 +152,18 @@ def test_at_most_eight_rates_are_kept() -> None:
     [row], _ = told(datagrams(sflow(*(flow(sampling_rate=rate) for rate in range(1, 20)))))
     assert len(row["rates"]) == 8
     assert np.isin(row["rates"], range(1, 20)).all()
+
+
+def test_forged_structures_are_told_apart_up_to_a_limit() -> None:
+    accounts, state, each = Accounts(), Exporters(), 60
+    batches = PROBLEMS // each + 3
+    for number in range(batches):
+        strange = [Element(1_000_000 + number * each + place, None, (), b"") for place in range(each)]
+        accounts.add(decoded(datagrams(sflow(flow()._replace(elements=tuple(strange)))), state))
+    found = {one.where: one.times for one in accounts.problems() if one.reason == UNKNOWN}
+    assert PROBLEMS <= len(found) <= PROBLEMS + 1
+    assert sum(found.values()) == batches * each
+    assert found[ELSEWHERE] == batches * each - PROBLEMS
 
 
 def test_what_the_kernel_dropped_is_what_sequence_numbers_miss() -> None:

@@ -9,7 +9,7 @@ counted by reason beside them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -35,6 +35,10 @@ from fleutan.table import Reading, Table
 STREAMS = 1 << 14
 #: So many sampling rates of a stream are told.
 RATES = 8
+#: So many problems are told apart; forged numbers of structures would be problems without end.
+PROBLEMS = 1 << 12
+#: Where those beyond were met.
+ELSEWHERE = "others"
 #: What is the matter with a structure that has no layout, or comes twice in a sample.
 UNKNOWN = "not known, or not the first of its sample"
 #: What is counted of each datagram.
@@ -128,12 +132,17 @@ class Accounts:
     def _note(self, found: Decoded) -> None:
         """Problems, by where they were met."""
         if found.netflow is not None:
-            self._problems.update({("NetFlow", reason): many for reason, many in found.netflow.noted.counts.items()})
+            self._count({("NetFlow", reason): many for reason, many in found.netflow.noted.counts.items()})
         if found.sflow is not None:
             for part in (sflow.flows(found.sflow), sflow.discards(found.sflow), sflow.counters(found.sflow)):
-                self._problems.update(_where(part.problems))
-                self._problems.update({(f"structure {tag}", UNKNOWN): many for tag, many in part.skipped.items()})
-            self._problems.update(_where(found.sflow.problems))
+                self._count(_where(part.problems))
+                self._count({(f"structure {tag}", UNKNOWN): many for tag, many in part.skipped.items()})
+            self._count(_where(found.sflow.problems))
+
+    def _count(self, problems: Mapping[tuple[str, str], int]) -> None:
+        for (where, reason), many in problems.items():
+            known = (where, reason) in self._problems or len(self._problems) < PROBLEMS
+            self._problems[where if known else ELSEWHERE, reason] += many
 
     def _rate(self, records: Table) -> None:
         rate, protocol = records.columns["sampling_rate"], records.columns["protocol"]

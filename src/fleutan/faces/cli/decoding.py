@@ -60,21 +60,18 @@ def decode(words: Mapping[str, Any]) -> None:
         held.enter_context(onward)
         held.enter_context(converted)
         held.enter_context(ended_by_signals(source))
-        shown = hidden(source, words)
-        run(shown, form, predicate, _write, partial(_sent_on, onward), words["interval"])
-        notes = [*(form.notes() if isinstance(form, Converted) else ())]
+        shown, out = hidden(source, words), sys.stdout.buffer
+        unread = run(shown, form, predicate, out.write, partial(_sent_on, onward), words["interval"], out.flush)
+        notes = [*missing(source.accounts()), *unsent(onward.accounts() + converted.accounts())]
+        notes += form.notes() if isinstance(form, Converted) else ()
         notes += shown.notes() if isinstance(shown, Anonymous) else ()
-        for note in (*missing(source.accounts()), *notes, *unsent(onward.accounts() + converted.accounts())):
+        notes += () if words["summary"] else (f"{many} x {reason}" for reason, many in unread.most_common())
+        for note in notes:
             click.echo(f"fleutan: note: {printable(note)}", err=True)
-
-
-def _write(piece: bytes) -> None:
-    sys.stdout.buffer.write(piece)
 
 
 def _sent_on(onward: Forwarding, datagrams: Datagrams) -> Datagrams:
     onward.send(datagrams)
-    sys.stdout.buffer.flush()
     return datagrams
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -13,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan.protocols.datagrams import Datagrams
+from fleutan.protocols.recognise import UNKNOWN
 from fleutan.query.predicate import Predicate
 from fleutan.sources.datagrams import Source
 from fleutan.sources.exported import Decoded, Exporters, Placed, decoded, placed
 from fleutan.table import Table
 
 Mask = NDArray[np.bool_]
+NO_PROTOCOL = "datagram of no known protocol"
+NO_TEMPLATE = "set of records whose template did not come"
 
 
 class Form(Protocol):
@@ -76,18 +80,36 @@ def run(
     source: Source,
     form: Form,
     predicate: Predicate | None,
-    write: Callable[[bytes], None],
+    write: Callable[[bytes], object],
     before: Callable[[Datagrams], Datagrams] = lambda datagrams: datagrams,
     seconds: float | None = None,
-) -> None:
-    """Decodes batches until the source ends.
+    flush: Callable[[], None] = lambda: None,
+) -> Counter[str]:
+    """Decodes batches until the source ends, and says what of the datagrams was not read, and how often.
 
-    ``before`` is what happens to each batch first (it is sent on, anonymised).  With ``seconds`` the form
-    is asked at least so often, of an empty batch if need be.
+    ``before`` is what happens to each batch first (it is sent on, anonymised), ``flush`` what
+    happens when a batch is written.  With ``seconds`` the form is asked at least so often, of an
+    empty batch if need be.
     """
-    exporters = Exporters()
+    exporters, unread = Exporters(), Counter[str]()
     for datagrams in source.batches(seconds):
-        for piece in form.of(Batch(decoded(before(datagrams), exporters), exporters, predicate)):
+        batch = Batch(decoded(before(datagrams), exporters), exporters, predicate)
+        for piece in form.of(batch):
             write(piece)
+        flush()
+        unread += unread_of(batch.found)
     for piece in form.end():
         write(piece)
+    unread[NO_TEMPLATE] += len(exporters.netflow.waiting)
+    return +unread
+
+
+def unread_of(found: Decoded) -> Counter[str]:
+    """How often something of a batch was not read, by its reason."""
+    unread = Counter({NO_PROTOCOL: int(np.count_nonzero(found.recognised.family == UNKNOWN))})
+    if found.netflow is not None:
+        unread.update({f"NetFlow: {reason}": many for reason, many in found.netflow.noted.counts.items()})
+    if found.sflow is not None:
+        for (reason, _), many in found.sflow.problems.items():  # forged structures would be names without end
+            unread[f"sFlow: {reason}"] += many
+    return unread

@@ -16,10 +16,11 @@ from fleutan.programs.decoding import Batch
 from fleutan.protocols.capture.writing import pcap_header, pcap_records
 from fleutan.protocols.datagrams import Datagrams
 from fleutan.protocols.enclosing import enclosed4, enclosed6
+from fleutan.protocols.netflow.accounts import accounts
 from fleutan.protocols.sflow import columns as sflow
 from fleutan.protocols.sflow.columns import HEADER, HEADER_PROTOCOL
 from fleutan.protocols.spans import Ints, joined
-from fleutan.sources.exported import DISCARD, SAMPLE
+from fleutan.sources.exported import DISCARD, SAMPLE, Decoded
 
 #: LINKTYPE_ETHERNET, LINKTYPE_RAW (tcpdump.org).
 _ETHERNET, _RAW = 1, 101
@@ -73,7 +74,11 @@ class Samples:
 
 
 class Wrapped:
-    """The datagrams themselves, in UDP and IP again; those only of which the filter means a record."""
+    """The datagrams themselves, in UDP and IP again.
+
+    Where there is a filter those only of which it means a record, and those that tell how others are
+    to be read: with templates or option records.
+    """
 
     def __init__(self) -> None:
         self._begun = False
@@ -83,7 +88,7 @@ class Wrapped:
         yield from self._head()
         datagrams, kept = batch.found.datagrams, batch.kept
         if kept is not None:
-            places = np.unique(batch.placed.datagram[kept])
+            places = np.union1d(batch.placed.datagram[kept], _teaching(batch.found))
             datagrams = datagrams.take(places[places >= 0])
         packets = joined(_enclosed(datagrams))
         yield pcap_records(packets, packets.sizes, datagrams.at_ns)
@@ -96,6 +101,15 @@ class Wrapped:
         if not self._begun:
             self._begun = True
             yield pcap_header(_RAW)
+
+
+def _teaching(found: Decoded) -> Ints:
+    """The rows of datagrams that tell how others are to be read."""
+    if found.netflow is None:
+        return np.zeros(0, np.int64)
+    held = accounts(found.netflow).values
+    rows: Ints = found.netflow_rows[(held["templates"] > 0) | (held["options"] > 0)]
+    return rows
 
 
 def _enclosed(datagrams: Datagrams) -> list[bytes]:
