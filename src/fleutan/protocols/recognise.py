@@ -53,6 +53,8 @@ def _netflow(datagrams: Datagrams) -> Mask:
     sent = np.maximum(datagrams.sizes, received)
     version, count = number(octets, starts, 2), number(octets, starts + 2, 2)
     fine = np.zeros(len(starts), np.bool_)
+    if not np.isin(version, list(SIZES)).any():
+        return fine
     for one, layout in LAYOUTS.items():
         whole = (count > 0) & (SIZES[one] + count * layout.size <= sent)
         fine |= (version == one) & whole & (received >= SIZES[one])

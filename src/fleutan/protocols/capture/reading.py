@@ -62,6 +62,11 @@ class Reader:
             return NO_FRAMES
         return self._read(self._walk, octets[begin:] if begin else octets)
 
+    def taken(self) -> Octets:
+        """What is left of the octets before, given up: for who puts it before those that he feeds next."""
+        left, self._left = self._left, b""
+        return left
+
     def finish(self) -> None:
         """Counts what is left: the file ends inside a record."""
         if self._left or self._skip:

@@ -69,10 +69,11 @@ def _copied(spans: Spans, ends: Ints) -> Words:
     size = (int(ends.max(initial=first)) - first + 3) & ~3
     shift = spans.starts - first & 3
     remainders = np.unique(shift)
-    octets = np.zeros((len(remainders), size), np.uint8)
+    octets = np.empty((len(remainders), size), np.uint8)
     for copy, remainder in enumerate(remainders.tolist()):
         part = spans.octets[first + remainder : first + size]
         octets[copy, : len(part)] = part
+        octets[copy, len(part) :] = 0
     starts = np.searchsorted(remainders, shift) * size + (spans.starts - first & ~3)
     whole = octets.reshape(-1)
     return Words(whole.view(WORD), whole, starts >> 2, starts + spans.sizes)
