@@ -40,7 +40,8 @@ def typed(level: Level, types: Ints, group: Group) -> Follows:
     """What the types say that follows; types before a tag are not the final ones."""
     codes = ETHERTYPES.take(types)
     level.put_where((codes != Kind.TAG) & (types >= FIRST_TYPE), "ethertype", group.rows, types)
-    level.mark("l2_payload_at", group.take(codes != Kind.TAG))
+    if level.columns.wants("l2_payload_at"):
+        level.mark("l2_payload_at", group.take(codes != Kind.TAG))
     return ((codes, group),)
 
 

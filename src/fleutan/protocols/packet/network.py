@@ -34,10 +34,14 @@ def ipv4(level: Level, group: Group) -> Follows:
     codes = _named(level, PROTOCOLS, header["_proto"], header.group)
     passed = level.passable(header.group, sizes, layouts.IPV4.size)
     behind = _bounded(header.group, lengths, sizes).moved(sizes).take(passed)
+    begins = np.ones(len(rows), np.bool_)
     if fragments.any():
         level.mark("fragment_at", behind.take(fragments[passed]))
-        codes[offsets > 0] = Kind.END
-    return _upper(level, codes[passed], behind, offsets[passed] == 0)
+        begins = offsets == 0
+        codes[~begins] = Kind.END
+    if not passed.all():
+        codes, begins = codes[passed], begins[passed]
+    return _upper(level, codes, behind, begins)
 
 
 def ipv6(level: Level, group: Group) -> Follows:
@@ -106,5 +110,6 @@ def _named(level: Level, table: Codes, protos: Ints, group: Group) -> Codes:
 
 def _upper(level: Level, codes: Codes, group: Group, begins: NDArray[np.bool_]) -> Follows:
     """The rows, of which those that ``begins`` says stand at the upper layer's header."""
-    level.mark("l4_at", group.take(begins & ~_BETWEEN[codes]))
+    if level.columns.wants("l4_at"):
+        level.mark("l4_at", group.take(begins & ~_BETWEEN[codes]))
     return ((codes, group),)

@@ -58,8 +58,9 @@ def _counted(level: Level, layout: layouts.Layout, group: Group) -> Follows:
     header = level.read(layout, group)
     sizes = header["_words"] * 4
     possible = sizes >= layout.size
-    level.malformed[header.group.rows[~possible]] = True
-    level.mark("payload_at", header.group.moved(sizes).take(possible))
+    level.reject(~possible, header.group)
+    if level.columns.wants("payload_at"):
+        level.mark("payload_at", header.group.moved(sizes).take(possible))
     return ()
 
 
