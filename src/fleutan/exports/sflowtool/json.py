@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import accumulate
 from json import dumps
 from typing import Any, NamedTuple
 
@@ -24,18 +25,27 @@ from fleutan.exports.sflowtool.shapes import (
     Convert,
     Kind,
     Piece,
+    Shape,
     Style,
+    Template,
+    Templates,
     as_sent,
+    filled,
 )
 from fleutan.exports.sflowtool.text import encoded
 
 
+#: Stands before an element's shapes; behind all of them, where an element is that is not there.
+_ELEMENT, _BEFORE, _BEHIND = "element", "before", "behind"
+
+
 class _Form(NamedTuple):
-    """A style for each depth at which fields stand, and what goes before a line at a depth."""
+    """A style for each depth at which fields stand, what goes before a line at a depth, and samples' templates."""
 
     styles: dict[int, Style]
     breaks: Sequence[str]
     end: str
+    samples: Templates
 
 
 def write_json(messages: Iterable[Received], dialect: Dialect) -> Iterator[bytes]:
@@ -61,14 +71,47 @@ def _write(messages: Iterable[Received], dialect: Dialect, form: _Form) -> Itera
 
 
 def _sample(parts: SampleParts, form: _Form, dialect: Dialect) -> str:
-    fields = [_fields(parts.head, form, 3)]
-    elements = [_object([_fields(element.pieces, form, 5)], form, 5) for element in parts.elements]
-    # An earlier version's counters have a place for what is not there.
-    if dialect.faithful and len(elements) == 1 and _is_earlier_counters(parts):
-        elements.insert(0 if parts.elements[0].tag == 5 else 1, _object([], form, 5))
+    """A sample by the template of all of its shapes; a word stands before each element's."""
+    outlines: list[Shape | str] = [outline for outline, _ in parts.head if outline is not LINE]
+    values = [value for outline, given in parts.head if outline is not LINE for value in given]
+    for element in parts.elements:
+        outlines.append(_ELEMENT)
+        for outline, given in element.pieces:
+            if outline is not LINE:
+                outlines.append(outline)
+                values += given
     if parts.has_elements:
-        fields.append(_named("elements", elements, form, 3))
-    return _object(fields, form, 3)
+        outlines.append(_missing(parts) if dialect.faithful else "")
+    key = tuple(outlines)
+    return filled(form.samples.get(key) or form.samples.keep(key, _sample_template(key, form)), values)
+
+
+def _missing(parts: SampleParts) -> str:
+    """Where an earlier version's counters have a place for what is not there."""
+    if len(parts.elements) == 1 and _is_earlier_counters(parts):
+        return _BEFORE if parts.elements[0].tag == 5 else _BEHIND
+    return ""
+
+
+def _sample_template(outlines: tuple[Shape | str, ...], form: _Form) -> Template:
+    """What all samples of these shapes have in common."""
+    has_elements = isinstance(outlines[-1], str) if outlines else False
+    runs: list[list[Shape]] = [[]]
+    for outline in outlines[:-1] if has_elements else outlines:
+        if isinstance(outline, Shape):
+            runs[-1].append(outline)
+        else:
+            runs.append([])
+    templates = [form.styles[5 if number else 3].template(run) for number, run in enumerate(runs)]
+    elements = [_object([one.text], form, 5) for one in templates[1:]]
+    if has_elements and outlines[-1]:
+        elements.insert(0 if outlines[-1] == _BEFORE else 1, _object([], form, 5))
+    fields = [templates[0].text, *([_named("elements", elements, form, 3)] if has_elements else [])]
+    firsts = accumulate((one.places for one in templates), initial=0)
+    converts = [
+        (first + at, convert) for first, one in zip(firsts, templates, strict=False) for at, convert in one.converts
+    ]
+    return Template(_object(fields, form, 3), tuple(converts), sum(one.places for one in templates))
 
 
 def _is_earlier_counters(parts: SampleParts) -> bool:
@@ -119,8 +162,12 @@ def _specs(kind: Kind, nested: Convert) -> tuple[str, Convert | None]:
     if kind.wire:
         return "%s", _string
     if kind.port:
-        return "%s", dumps
+        return "%s", _port
     return kind.spec if kind.number else f'"{kind.spec}"', kind.convert
+
+
+def _port(value: int | str) -> int | str:
+    return f'"{value}"' if isinstance(value, str) else value
 
 
 def _string(octets: bytes) -> str:
@@ -146,7 +193,7 @@ def _form(faithful: bool, indented: bool) -> _Form:
     specs = partial(_faithful_specs if faithful else _specs, nested=nested)
     entry = _faithful_entry if faithful else _entry
     styles = {depth: Style(entry, specs, "," + breaks[depth]) for depth in (1, 3, 5)}
-    return _Form(styles, breaks, "\n\n" if indented else "\n")
+    return _Form(styles, breaks, "\n\n" if indented else "\n", Templates())
 
 
 def _faithful_entry(name: str, value: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 #: How many a format keeps; names that senders choose make ever new ones.
 _TEMPLATES = 4096
@@ -123,6 +123,32 @@ def shape(*entries: tuple[str, Kind | str], prefix: str = "") -> Shape:
 LINE = shape(("", NOTE))
 
 
+class Template(NamedTuple):
+    """A text with places for so many values, and what is made of some of them first."""
+
+    text: str
+    converts: tuple[tuple[int, Convert], ...]
+    places: int
+
+
+class Templates(dict[tuple[Any, ...], Template]):
+    """Templates that were made, by the shapes in them; so many, then anew."""
+
+    def keep(self, outlines: tuple[Any, ...], template: Template) -> Template:
+        """Remembers one, and gives it back."""
+        if len(self) >= _TEMPLATES:
+            self.clear()
+        self[outlines] = template
+        return template
+
+
+def filled(template: Template, values: list[Any]) -> str:
+    """The text with these values in its places; the list is the template's from then on."""
+    for number, convert in template.converts:
+        values[number] = convert(values[number])
+    return template.text % tuple(values)
+
+
 class Style:
     """A format.
 
@@ -140,18 +166,16 @@ class Style:
         self._specs = specs
         self._separator = separator
         # Samples of one agent have few shapes, so that all pieces of one are written by one template.
-        self._templates: dict[tuple[Shape, ...], tuple[str, list[tuple[int, Convert]]]] = {}
+        self._templates = Templates()
 
     def write(self, pieces: Sequence[Piece]) -> str:
         """The pieces as text."""
         outlines = tuple([outline for outline, _ in pieces])
-        template, converts = self._templates.get(outlines) or self._template(outlines)
-        values = [value for _, given in pieces for value in given]
-        for number, convert in converts:
-            values[number] = convert(values[number])
-        return template % tuple(values)
+        template = self._templates.get(outlines) or self._templates.keep(outlines, self.template(outlines))
+        return filled(template, [value for _, given in pieces for value in given])
 
-    def _template(self, outlines: tuple[Shape, ...]) -> tuple[str, list[tuple[int, Convert]]]:
+    def template(self, outlines: Iterable[Shape]) -> Template:
+        """How pieces of these shapes are written, one behind the other."""
         parts: list[str] = []
         converts: list[tuple[int, Convert]] = []
         number = 0
@@ -164,7 +188,4 @@ class Style:
                     converts.append((number, convert))
                 number += 1
             parts.append(self._entry(name.replace("%", "%%"), value))
-        if len(self._templates) >= _TEMPLATES:
-            self._templates.clear()
-        made = self._templates[outlines] = self._separator.join(parts), converts
-        return made
+        return Template(self._separator.join(parts), tuple(converts), number)
