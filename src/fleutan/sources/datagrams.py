@@ -24,8 +24,9 @@ from fleutan.protocols.spans import Spans
 PORT = 6343
 #: Where is listened if nothing is said: nowhere beyond this host.
 LOOPBACK = ("127.0.0.1", "::1")
-#: How long datagrams are awaited that may share a batch with a first one, in seconds.
-LINGER = 0.005
+#: How long datagrams are awaited that may share a batch with a first one, in seconds: a batch costs as much
+#: as some hundred datagrams in it, and nobody sees so short a delay.
+LINGER = 0.05
 _ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 #: How long a wait is that nobody asked to be shorter, in seconds; ``stop`` ends it.

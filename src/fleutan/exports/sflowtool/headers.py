@@ -50,9 +50,10 @@ class Headers(NamedTuple):
 
 
 def headers(spans: Spans, kinds: Ints, sizes: Ints) -> Headers:
-    """What these headers say; ``kinds`` is what they begin with, ``sizes`` the packets' lengths without what is cut off.
+    """What these headers say, a row each.
 
-    A row a header, ``(n,)`` int64 each.
+    ``kinds`` ``(n,)`` is what they begin with by sFlow's numbers, ``sizes`` ``(n,)`` the packets'
+    lengths without what was stripped.
     """
     ethernet = kinds == _ETHERNET
     if not ethernet.all():
@@ -122,16 +123,17 @@ class _Found:
 
     def odd_link(self, ethernet: Mask) -> Mask:
         """What is not a type behind two addresses and at most two tags."""
-        odd = ~self.known("ethertype") | (self._captured < _LEAST_FRAME) | self.known("llc_dsap")
+        odd: Mask = ~self.known("ethertype") | (self._captured < _LEAST_FRAME) | self.known("llc_dsap")
         for kind in _ODD_TYPES:
             odd |= self.type == kind
-        return (odd | (self.value("vlan_tags") > _MOST_TAGS)) & ethernet
+        odd |= self.value("vlan_tags") > _MOST_TAGS
+        return odd & ethernet
 
     def odd_network(self) -> Mask:
         """Headers of IP that are cut, or that have options or other headers behind them."""
         behind = self.known("l4_at")
         length = self.value("l4_at") - self.value("l3_at")
-        plain = behind & (length == np.where(self._ipv4, _PLAIN4, _PLAIN6))
+        plain: Mask = behind & (length == np.where(self._ipv4, _PLAIN4, _PLAIN6))
         # Only a datagram's first fragment has the transport's header.
         plain |= ~behind & self._ipv4 & self.known("fragment_at")
         return self.ip & ~(plain & self.known("l3_at") & self.known("proto"))

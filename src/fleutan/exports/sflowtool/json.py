@@ -34,7 +34,6 @@ from fleutan.exports.sflowtool.shapes import (
 )
 from fleutan.exports.sflowtool.text import encoded
 
-
 #: Stands before an element's shapes; behind all of them, where an element is that is not there.
 _ELEMENT, _BEFORE, _BEHIND = "element", "before", "behind"
 

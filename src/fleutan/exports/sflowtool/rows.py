@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,9 @@ class Rows(NamedTuple):
 
     def take(self, some: Mask | Ints) -> Rows:
         """These rows."""
-        return Rows(*(column[some] for column in self))
+        numbers = np.flatnonzero(some) if some.dtype == np.bool_ else some
+        columns: Iterator[Any] = (column.take(numbers, axis=0) for column in self)
+        return Rows(*columns)
 
 
 def joined(parts: Sequence[Rows]) -> Rows:

@@ -25,6 +25,7 @@ from fleutan.protocols.sflow.columns.problems import Problems
 from fleutan.protocols.sflow.columns.samples import Samples, samples_of
 from fleutan.protocols.sflow.columns.structures import Structures, read
 from fleutan.protocols.sflow.cursor import Cursor
+from fleutan.protocols.sflow.layouts.xdr import Layout
 from fleutan.protocols.sflow.reasons import reason
 from fleutan.protocols.sflow.samples import read_sample
 from fleutan.records import Values
@@ -99,7 +100,7 @@ def _agent(halves: Ints) -> bytes:
     return address(octets[12:] if octets[:12] == bytes(10) + b"\xff\xff" else octets).encode()
 
 
-def _lines(walk: Walk, forms: tuple[layouts.Layout, ...], kind: int, kept: Mask | None) -> Lines:
+def _lines(walk: Walk, forms: tuple[Layout, ...], kind: int, kept: Mask | None) -> Lines:
     samples = samples_of(walk, forms, Problems())
     packets = _Packets(walk, samples)
     rows = packets.rows(kind)

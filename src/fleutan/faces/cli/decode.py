@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -110,6 +111,8 @@ def command(**words: Any) -> None:
     fleutan decode -r packets.pcap -R 100 -f 192.0.2.9/6343
     """
     check(words)
+    # Nothing here multiplies matrices, and threads that numpy keeps for it cost as much as a hundred thousand samples.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from fleutan.faces.cli.decoding import decode
 
     decode(words)

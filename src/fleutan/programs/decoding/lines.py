@@ -22,7 +22,7 @@ from fleutan.exports.sflowtool.rows import DROP, FLOW, Rows, joined, written_row
 from fleutan.exports.sflowtool.sampled import Lines, counter_lines, drop_lines, flow_lines, reasons_of
 from fleutan.programs.decoding import Batch
 from fleutan.programs.decoding.messages import sflow_messages
-from fleutan.protocols.datagrams import Datagrams
+from fleutan.protocols.netflow.decoding import Batch as Netflow
 from fleutan.protocols.sflow.columns import Walk
 from fleutan.records import Records, Values
 from fleutan.sources import exported
@@ -75,7 +75,7 @@ class Columns:
 
     def of(self, batch: Batch) -> Iterator[bytes]:
         """The lines of a batch, in order of arrival."""
-        parts = [_netflow(batch)] if batch.found.netflow is not None else []
+        parts = [_netflow(batch, batch.found.netflow)] if batch.found.netflow is not None else []
         if batch.found.sflow is not None and not self._dialect.faithful:
             parts += _sflow(batch, batch.found.sflow)
         others = [line for part in parts for line in part.others]
@@ -154,15 +154,13 @@ def _placed(lines: Lines, places: Ints) -> _Placed:
     return _Placed(lines.rows, places[lines.places], [(place, line) for place, (_, line) in others])
 
 
-def _netflow(batch: Batch) -> _Placed:
+def _netflow(batch: Batch, netflow: Netflow) -> _Placed:
     """The lines of NetFlow's and IPFIX's records, in the order of their datagrams."""
-    found = batch.found
-    assert found.netflow is not None
-    records = flow_records(found.netflow)
+    records = flow_records(netflow)
     datagram = records.values.get("datagram", np.zeros(records.rows, np.int64))
     waited = ~_known(records, "datagram")
-    places = np.where(waited, -1, found.netflow_rows[datagram] << _NUMBER_BITS)
-    rows = _rows(records, found.datagrams)
+    places = np.where(waited, -1, batch.found.netflow_rows[datagram] << _NUMBER_BITS)
+    rows = _rows(records)
     if not (places[1:] >= places[:-1]).all():
         order = np.argsort(places, kind="stable")
         places, rows = places[order], rows.take(order)
@@ -170,7 +168,7 @@ def _netflow(batch: Batch) -> _Placed:
     return _Placed(rows, places, []) if kept is None else _Placed(rows.take(kept), places[kept], [])
 
 
-def _rows(records: Records, datagrams: Datagrams) -> Rows:
+def _rows(records: Records) -> Rows:
     columns: dict[str, Values] = {name: _value(records, theirs or name) for name, theirs in _NAMES.items()}
     for name, theirs in (("sport", "icmp_type"), ("dport", "icmp_code")):
         columns[name] = np.where(_known(records, name), columns[name], _value(records, theirs))

@@ -51,7 +51,15 @@ class Chains(NamedTuple):
     def take(self, some: Mask | Ints) -> Chains:
         """These entries; ``found`` and ``reached`` go on to tell of all."""
         numbers = np.flatnonzero(some) if some.dtype == np.bool_ else some
-        return Chains(*(column.take(numbers) for column in self[:5]), self.found, self.reached)
+        return Chains(
+            self.owner.take(numbers),
+            self.number.take(numbers),
+            self.at.take(numbers),
+            self.ends.take(numbers),
+            self.overrun.take(numbers),
+            self.found,
+            self.reached,
+        )
 
 
 class _Front(NamedTuple):
