@@ -334,3 +334,15 @@ def test_importing_the_language_imports_neither_numpy_nor_a_database() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_of_exporters_protocol_is_that_of_the_export() -> None:
+    assert parse("protocol = tcp") == parse("proto = tcp")
+    own = parse("protocol = ipfix", language.EXPORTED_SYNONYMS)
+    assert own == parse("protocol = 'ipfix'", language.EXPORTED_SYNONYMS)
+    assert own != parse("proto = tcp")
+    assert parse("fwmark 5", language.EXPORTED_SYNONYMS) == parse("mark = 5")
+    with pytest.raises(FilterError, match="ask 'proto = TCP'"):
+        parse("protocol = TCP", language.EXPORTED_SYNONYMS)
+    with pytest.raises(FilterError, match="'has protocol' asks"):
+        parse("protocol", language.EXPORTED_SYNONYMS)

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fleutan.errors import FilterError
 from fleutan.fields import Field, find, nearest, require
@@ -64,6 +64,8 @@ PAIRS: dict[str, tuple[str, str]] = {
 }
 #: What other tools call a field; ``pids`` is asked of each process by itself.
 SYNONYMS = {"fwmark": "mark", "protocol": "proto", "pids": "pid"}
+#: The same where records of exporters are asked, whose ``protocol`` is that of the export.
+EXPORTED_SYNONYMS = {word: name for word, name in SYNONYMS.items() if word != "protocol"}
 #: Words of CoMo and ss for what is not known of a flow here.
 ELSEWHERE = ("asn", "ether", "input", "output", "exporter", "from_ds", "to_ds", "autobound")
 #: Words that begin a condition without being fields.
@@ -73,19 +75,21 @@ _SIDES = ("src", "dst")
 _STATE_WORDS = ("state", "exclude")
 
 
-def parse(text: str) -> Expression:
+def parse(text: str, synonyms: Mapping[str, str] = SYNONYMS) -> Expression:
     """What the filter means; empty text and ``all`` are Everything.
 
-    Raises FilterError, which points at the trouble, whatever the text is.
+    ``synonyms`` are words for fields beside their own names.  Raises FilterError, which points at
+    the trouble, whatever the text is.
     """
-    return _Parser(text).everything()
+    return _Parser(text, synonyms).everything()
 
 
 class _Parser:
     """A recursive descent over the tokens: one method a rule of the grammar."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, synonyms: Mapping[str, str]) -> None:
         self._text = text
+        self._synonyms = synonyms
         self._tokens = tokens(text)
         self._at = 0
         self._depth = 0
@@ -223,7 +227,7 @@ class _Parser:
         """The catalogue's fields that the token asks of."""
         if token.word in PAIRS:
             return PAIRS[token.word]
-        field = find(SYNONYMS.get(token.word, token.word))
+        field = find(self._synonyms.get(token.word, token.word))
         if field is None:
             raise self._unexpected(token)
         return (field.name,)
@@ -242,9 +246,8 @@ class _Parser:
         except ValueError as error:
             raise self._failure(token, str(error)) from None
 
-    @staticmethod
-    def _hint(after: Token) -> str:
-        named = find(after.word) is not None or after.word in SYNONYMS
+    def _hint(self, after: Token) -> str:
+        named = find(after.word) is not None or after.word in self._synonyms
         return f"; 'has {after.text}' asks whether it is known" if named else ""
 
     def _is_list(self, offset: int) -> bool:

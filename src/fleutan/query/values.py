@@ -170,6 +170,12 @@ def _proto(token: Token, field: Field, _operator: Operator) -> tuple[Value, ...]
     return _listed(PROTOCOLS, numbers.get(token.text, token.text), field)
 
 
+def _protocol(token: Token, field: Field, operator: Operator) -> tuple[Value, ...]:
+    if token.text.lower() in PROTOCOLS:
+        raise ValueError(f"protocol is how a record was exported, as ipfix or sflow-5; ask 'proto = {token.text}'")
+    return _text(token, field, operator)
+
+
 def _port(token: Token, _field: Field, _operator: Operator) -> tuple[Value, ...]:
     ports = _ports(token.text)
     return (ports.first if ports.first == ports.last else ports,)
@@ -242,6 +248,7 @@ def _prefix(text: str) -> Prefix:
 _BY_NAME: dict[str, Reader] = {
     "state": _state,
     "proto": _proto,
+    "protocol": _protocol,
     "family": _family,
     **dict.fromkeys(("sport", "dport", "service"), _port),
 }

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import pytest
 from tests.protocols.netflow.capturing import datagrams
 from tests.protocols.netflow.making import PLAIN, RECORD, record_5, set_of, template, v5, v9
+from tests.sources.test_exporters import flow, sflow
 
 from fleutan.errors import FilterError
 from fleutan.faces.cli.decoding import predicate_of
-from fleutan.programs.decoding import Batch, run
+from fleutan.programs.decoding import NO_PROTOCOL, NO_TEMPLATE, Batch, run, unread_of
 from fleutan.protocols.datagrams import Datagrams
+from fleutan.protocols.sflow.samples import Sample
 from fleutan.sources.datagrams import Account
 from fleutan.sources.exported import FLOW, SAMPLE, Exporters, decoded
 
@@ -54,6 +56,37 @@ def test_batches_are_decoded_one_after_the_other_and_what_they_teach_stays() -> 
     run(source, Counting(), None, written.append, seconds=2.0)
     assert written == [b"0", b"0", b"1", b"end"]
     assert source.asked == [2.0]
+
+
+def test_each_batch_is_out_before_the_next_one_is_awaited() -> None:
+    steps: list[bytes] = []
+
+    class Awaited(Given):
+        def batches(self, seconds: float | None = None) -> Iterator[Datagrams]:
+            for one in super().batches(seconds):
+                steps.append(b"awaited")
+                yield one
+
+    source = Awaited(datagrams(v5(record_5())), datagrams())
+    run(source, Counting(), None, steps.append, flush=lambda: steps.append(b"flushed"))
+    assert steps == [b"awaited", b"1", b"flushed", b"awaited", b"0", b"flushed", b"end"]
+
+
+def test_what_is_not_read_is_told_by_its_reason() -> None:
+    first = datagrams(b"neither", v9(set_of(0, template(256, *PLAIN)), set_of(5, b"reserved")), b"")
+    second = datagrams(v9(set_of(300, RECORD)), sflow(flow())[:-4], sflow(flow()), b"nor")
+    assert run(Given(first, second), Counting(), None, lambda _: None) == {
+        NO_PROTOCOL: 3,
+        "NetFlow: set of a reserved number": 1,
+        "sFlow: overrun": 1,
+        NO_TEMPLATE: 1,
+    }
+    assert run(Given(datagrams(sflow(flow()))), Counting(), None, lambda _: None) == {}
+
+
+def test_forged_structures_do_not_make_reasons_without_end() -> None:
+    strange = [sflow(Sample(number, None, (), rest=b"abcd"))[:-4] for number in range(1000, 1100)]
+    assert unread_of(batch(*strange).found) == {"sFlow: overrun": 100}
 
 
 def test_something_may_happen_to_each_batch_first() -> None:

@@ -183,10 +183,10 @@ def predicate_of(text: str) -> Predicate | None:
     """The filter, None for none.  Raises UsageError and FilterError."""
     if not text.strip():
         return None
-    from fleutan.query.filter import parse
+    from fleutan.query.filter import EXPORTED_SYNONYMS, parse
     from fleutan.query.predicate import compile as compiled
 
-    predicate = compiled(parse(text))
+    predicate = compiled(parse(text, EXPORTED_SYNONYMS))
     for name in sorted(predicate.owner_fields or predicate.fields):
         known(name)
     return predicate

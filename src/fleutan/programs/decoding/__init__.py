@@ -112,4 +112,4 @@ def unread_of(found: Decoded) -> Counter[str]:
     if found.sflow is not None:
         for (reason, _), many in found.sflow.problems.items():  # forged structures would be names without end
             unread[f"sFlow: {reason}"] += many
-    return unread
+    return +unread
