@@ -21,6 +21,10 @@ def test_help_names_every_form() -> None:
         (["-L", "srcIP", "-j"], "-L and --jsonl are different forms"),
         (["--summary", "-l"], "--summary is a form of its own"),
         (["-i", "1"], "-i goes with --summary"),
+        (["-N", "9"], "-N says how records are sent on: name a collector with -c"),
+        (["-d", "2055"], "-d says how records are sent on"),
+        (["-s"], "-s says how records are sent on"),
+        (["-c", "192.0.2.9", "-N", "7"], "'7' is not one of"),
         (["-p", "0"], "0 is not in the range"),
         (["--summary=xml"], "'xml' is not one of"),
     ],
@@ -32,3 +36,10 @@ def test_what_cannot_be_meant(typed: list[str], said: str, capsys: pytest.Captur
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert said in err
+
+
+def test_what_can_be_meant_is_done(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["decode", "-r", "/dev/null", "--csv", "-o", "bytes"])
+    assert ended.value.code == 0
+    assert capfdbinary.readouterr() == (b"bytes\r\n", b"")

@@ -6,11 +6,12 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
+import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,24 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.captures import CAPTURES, needs_captures
+from tests.exporting import FILE, frame
 from tests.exports.sflowtool.test_lines import FIELDS
-from tests.protocols.netflow.making import record_5, v5
+from tests.protocols.netflow.making import PLAIN as PLAIN_FIELDS
+from tests.protocols.netflow.making import RECORD, record_5, set_of, template, v5, v9
 from tests.sources.test_exporters import counter, flow, sflow
 
 from fleutan.faces.cli import main
+from fleutan.faces.cli.decoding import missing
 from fleutan.protocols.capture.writing import pcap_header, pcap_records
 from fleutan.protocols.enclosing import enclosed4
 from fleutan.protocols.spans import joined
+from fleutan.sources.datagrams import Account
 
 FLEUTAN = [sys.executable, "-c", "from fleutan.faces.cli import main; main()", "decode"]
 PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
 Run = Callable[..., tuple[int, str, str]]
+#: What is said of a datagram that is neither sFlow nor NetFlow.
+NOTE = "fleutan: note: 1 x datagram of no known protocol\n"
 
 
 @pytest.fixture
@@ -71,7 +78,7 @@ def mixed(tmp_path: Path) -> str:
 
 def test_every_form_of_a_file(run: Run, mixed: str) -> None:
     status, text, said = run("-r", mixed, "--utc")
-    assert (status, said, text.count("startDatagram")) == (0, "", 3)
+    assert (status, said, text.count("startDatagram")) == (0, NOTE, 3)
     assert "\npcapTimestamp 2023-11-14T22:13:20+0000\n" in text
     _, grep, _ = run("-r", mixed, "-g")
     assert len(grep.splitlines()) == len(text.splitlines())
@@ -144,7 +151,79 @@ def test_what_of_a_file_cannot_be_read_is_noted(run: Run, mixed: str, tmp_path: 
     cut.write_bytes(Path(mixed).read_bytes()[:-5])
     status, out, err = run("-r", str(cut), "--flows")
     assert (status, out.count("\n")) == (0, 2)
-    assert re.fullmatch(r"fleutan: note: \S+cut\.pcap: 1 x .*\n", err)
+    assert err == f"fleutan: note: {cut}: 1 x truncated record\n{NOTE}"
+
+
+def test_what_is_broken_is_noted_by_its_reason(run: Run, tmp_path: Path) -> None:
+    reserved = v9(set_of(0, template(256, *PLAIN_FIELDS)), set_of(5, b"reserved"), sequence=2)
+    strings = (sflow(flow(), flow())[:-4], v9(set_of(300, RECORD)), reserved)
+    path = recorded(tmp_path / "broken.pcap", *strings)
+    notes = (
+        "1 x sFlow: overrun",
+        "1 x NetFlow: set of a reserved number",
+        "1 x set of records whose template did not come",
+    )
+    for form in ([], ["--flows"], ["-M"]):
+        status, _, err = run("-r", path, *form)
+        assert status == 0
+        assert sorted(err.splitlines()) == sorted(f"fleutan: note: {note}" for note in notes)
+    assert run("-r", path, "--summary")[2] == ""
+
+
+def test_a_file_of_no_octets_has_no_datagrams(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "nothing.pcap"
+    path.write_bytes(b"")
+    assert run("-r", str(path), "--flows") == (0, "", "")
+    status, out, _ = run("-r", str(path), "--csv", "-o", "src,bytes")
+    assert (status, out) == (0, "src,bytes\r\n")
+    assert run("-r", str(path), "-t")[1].encode("latin-1") == pcap_header(1)
+
+
+@pytest.mark.parametrize(
+    ("filter_", "packets"),
+    [
+        ("packets = 9", [9]),
+        ("protocol = sflow-5", [1, 1]),
+        ("protocol = netflow-5 or sampling_rate = 10", [1, 9]),
+        ("exporter = 192.0.2.0/24 and not has src", [1, 1]),
+        ("src 10/8", [9]),
+        ("dport = 80 and proto = tcp", [9]),
+        ("record = discard", []),
+    ],
+)
+def test_filters_ask_for_what_records_know(run: Run, mixed: str, filter_: str, packets: list[int]) -> None:
+    _, flows, _ = run("-r", mixed, "--flows", *filter_.split())
+    assert [json.loads(line)["packets"] for line in flows.splitlines()] == packets
+    _, text, _ = run("-r", mixed, filter_)
+    assert text.count("\nsampleType ") + text.count("\nrecordType ") == len(packets)
+    _, wrapped, _ = run("-r", mixed, "-M", filter_)
+    assert wrapped.count("nonsense") == 0
+
+
+def test_one_sample_of_a_datagram_is_left_in_every_form(run: Run, tmp_path: Path) -> None:
+    path = recorded(tmp_path / "three.pcap", sflow(flow(sampling_rate=1), counter(), flow(sampling_rate=2), flow()))
+    only = ("-r", path, "sampling_rate = 2")
+    assert [line for line in run(*only)[1].splitlines() if line.startswith("meanSkip")] == ["meanSkipCount 2"]
+    [found] = [json.loads(line) for line in run(*only, "-j")[1].splitlines()]
+    assert [sample["meanSkipCount"] for sample in found["samples"]] == [2]
+    assert [line.split(",")[-1] for line in run(*only, "-l")[1].splitlines()] == ["2"]
+    assert run(*only, "-L", "meanSkipCount")[1] == "2\n"
+    assert len(run(*only, "-t")[1]) == 24 + 16 + 14
+    assert len(run("-r", path, "-t")[1]) == 24 + 3 * (16 + 14)
+
+
+def test_the_zone_is_that_of_the_host_unless_utc_is_asked_for(
+    run: Run, mixed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        here, there = (run("-r", mixed, *form, "protocol = netflow-5")[1] for form in ([], ["--utc"]))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert "\nlocaltime 2023-11-15T03:43:20+0530\n" in here
+    assert "\nlocaltime 2023-11-14T22:13:20+0000\n" in there
 
 
 def test_nothing_is_no_error(run: Run, tmp_path: Path) -> None:
@@ -169,8 +248,6 @@ def free_port() -> int:
 
 def line_of(process: subprocess.Popen[bytes], port: int, datagram: bytes) -> bytes:
     """A line that it writes for a datagram, which is sent until it is there."""
-    import select
-
     assert process.stdout
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for _ in range(300):
@@ -207,6 +284,90 @@ def test_it_goes_on_while_it_sends_on_and_says_whose_port_is_taken() -> None:
             process.communicate(timeout=20)
 
 
+def receiving(process: subprocess.Popen[bytes], port: int) -> None:
+    """Returns when it listens there."""
+    place = f":{port:04X} "
+    for _ in range(2000):
+        if place in Path("/proc/net/udp").read_text():
+            return
+        assert process.poll() is None
+        select.select([], [], [], 0.01)
+    raise AssertionError("it does not listen")
+
+
+def send(port: int, *datagrams: bytes) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for datagram in datagrams:
+            sender.sendto(datagram, ("127.0.0.1", port))
+
+
+@pytest.mark.parametrize("form", [[], ["-g"], ["-j"], ["-l"], ["--flows"], ["--csv"]])
+def test_what_comes_is_written_at_once(form: list[str]) -> None:
+    port = free_port()
+    with started("-p", str(port), *form) as process:
+        receiving(process, port)
+        send(port, v5(record_5()))
+        assert process.stdout
+        assert select.select([process.stdout], [], [], 20)[0]
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, b"")
+    assert out
+
+
+def test_a_reader_that_goes_away_ends_what_listens() -> None:
+    port = free_port()
+    with started("-p", str(port), "--flows") as process:
+        line_of(process, port, v5(record_5()))
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        for _ in range(2000):
+            if process.poll() is not None:
+                break
+            send(port, v5(record_5()))
+            select.select([], [], [], 0.01)
+        assert process.wait(20) == 141
+        assert process.stderr.read() == b""
+
+
+def test_records_go_on_as_netflow(run: Run, mixed: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        other.settimeout(20)
+        to = ("-c", "127.0.0.1", "-d", str(other.getsockname()[1]))
+        assert run("-r", mixed, *to, "packets = 9")[:2] == (0, "")
+        assert other.recv(2000)[:4] == b"\0\x05\0\x01"
+        status, out, _ = run("-r", mixed, *to, "-N", "10", "-s", "--flows", "packets = 9")
+        assert (status, out.count("\n")) == (0, 1)
+        assert other.recv(2000)[:2] == b"\0\x0a"
+
+
+def test_what_was_not_sent_on_is_noted(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "cut.pcap"
+    path.write_bytes(FILE + frame(v5(record_5())) + frame(v5(record_5(), record_5()), cut=20))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        other.settimeout(20)
+        to = f"127.0.0.1/{other.getsockname()[1]}"
+        status, out, err = run("-r", str(path), "--flows", "-f", to)
+        assert other.recv(2000) == v5(record_5())
+    assert (status, out.count("\n")) == (0, 2)
+    assert err.splitlines() == [
+        f"fleutan: note: {path}: 1 datagrams are there in part only",
+        f"fleutan: note: to {to}: 1 datagrams were not sent: it was received in part only",
+        "fleutan: note: 1 x NetFlow: datagram captured in part",
+    ]
+
+
+def test_what_the_kernel_dropped_is_noted() -> None:
+    accounts = [Account("127.0.0.1 port 6343", 9, 900, 0, 3, {}), Account("a.pcap", 1, 1, 0, None, {"x": 2})]
+    assert list(missing(accounts)) == [
+        "127.0.0.1 port 6343: the kernel dropped 3 datagrams for want of room",
+        "a.pcap: 2 x x",
+    ]
+
+
 def test_a_reader_that_goes_away_is_no_error(mixed: str) -> None:
     with started("-r", mixed) as process:
         assert process.stdout
@@ -219,7 +380,7 @@ def test_a_reader_that_goes_away_is_no_error(mixed: str) -> None:
 def test_standard_input_is_a_file(mixed: str) -> None:
     with Path(mixed).open("rb") as file:
         done = subprocess.run([*FLEUTAN, "-r", "-", "--flows"], stdin=file, env=PLAIN, capture_output=True, check=False)
-    assert (done.returncode, done.stdout.count(b"\n"), done.stderr) == (0, 3, b"")
+    assert (done.returncode, done.stdout.count(b"\n"), done.stderr) == (0, 3, NOTE.encode())
 
 
 # -- as sflowtool writes it

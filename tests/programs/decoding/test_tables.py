@@ -9,6 +9,7 @@ from tests.programs.decoding.test_decoding import batch
 from tests.protocols.netflow.making import record_5, v5
 from tests.sources.test_exporters import flow, sflow
 
+from fleutan.fields import require
 from fleutan.programs.decoding.tables import Csv, Lines, said
 from fleutan.sources.exported import ALWAYS
 
@@ -61,3 +62,34 @@ def test_what_is_said() -> None:
     found = said(batch(sflow(flow())).records)
     assert set(ALWAYS) <= set(found)
     assert "sample_pool" in found
+
+
+def test_lines_have_what_their_own_batch_says() -> None:
+    form = Lines()
+    first = b"".join(form.of(batch(v5(record_5())))).decode()
+    second = b"".join(form.of(batch(sflow(flow())))).decode()
+    assert '"src_as":65001' in first
+    assert '"sample_pool":' not in first
+    assert '"sample_pool":400' in second
+    assert list(form.of(batch())) == []
+
+
+def test_csv_has_the_columns_that_are_always_there_in_every_batch() -> None:
+    form = Csv()
+    text = b"".join([*form.of(batch(v5(record_5()))), *form.of(batch(sflow(flow())))]).decode()
+    heading, *lines = csv.reader(text.splitlines())
+    assert heading == [require(name).key for name in ALWAYS]
+    assert [line[heading.index("record")] for line in lines] == ["flow", "sample"]
+
+
+def test_fields_that_only_a_later_batch_has_are_empty_before() -> None:
+    form = Csv(["record", "sample_pool", "src_mac"])
+    text = b"".join([*form.of(batch(v5(record_5()))), *form.of(batch(sflow(flow(sample_pool=9))))])
+    assert text == b"record,sample_pool,src_mac\r\nflow,,\r\nsample,9,00:00:00:00:00:00\r\n"
+
+
+def test_counts_of_unknown_rates_are_not_scaled() -> None:
+    strings = (v5(record_5(packets=3)), v5(record_5(packets=3), sampling=1 << 14 | 100))
+    assert [one["packets"] for one in objects(Lines(["packets"], scale=True), *strings)] == [3, 300]
+    text = b"".join(Csv(["packets"], scale=True).of(batch(*strings)))
+    assert text == b"packets\r\n3\r\n300\r\n"
