@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from fleutan.protocols.datagrams import Datagrams
-from fleutan.protocols.netflow.encoding import Moment, Sender, encode
+from fleutan.protocols.netflow.encoding import Sender, encode
+from fleutan.protocols.netflow.shapes import Moment
 from fleutan.protocols.sflow.encoder import encode as encode_sflow
 from fleutan.protocols.sflow.messages import Message
 from fleutan.protocols.sflow.samples import Sample

@@ -34,7 +34,7 @@ def test_names_are_those_of_the_catalogue() -> None:
 
 @pytest.mark.parametrize("version", [9, 10])
 def test_records_come_under_the_names_of_the_catalogue(version: int) -> None:
-    there = {
+    there: dict[str, Any] = {
         "src": ["10.0.0.1", "2001:db8::1"],
         "dst": ["10.0.0.2", "2001:db8::2"],
         "next_hop": ["10.0.0.9", "2001:db8::9"],
