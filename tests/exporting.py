@@ -47,9 +47,9 @@ def flows(**columns: Any) -> Records:
     return Records(len(next(iter(columns.values()))), values, known)
 
 
-def sent(version: int = 10, refresh: bool = False, **columns: Any) -> list[bytes]:
+def sent(version: int = 10, **columns: Any) -> list[bytes]:
     """These flows as datagrams of NetFlow 9 or IPFIX, the templates first."""
-    return encode(Sender(version, 7), flows(**columns), AT, refresh=refresh).datagrams
+    return encode(Sender(version, 7), flows(**columns), AT).datagrams
 
 
 def sflow(*samples: Sample, sequence: int = 7, agent: str = AGENT) -> bytes:
