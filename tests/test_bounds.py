@@ -16,6 +16,7 @@ from fleutan.protocols.netflow.exporters import state, waiting
 from fleutan.protocols.netflow.wire import sets, templates
 from fleutan.protocols.packet import decode, link, tunnels
 from fleutan.protocols.sflow.columns import problems
+from fleutan.sources import exporters
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "bounds.md"
 SECOND = 10**9
@@ -33,6 +34,9 @@ BOUNDS = {
     "lists in lists in records": values.LEVELS,
     "unknown structures that are named, of a batch": problems.NAMED,
     "exporters whose sequence numbers are followed": sequences.EXPORTERS,
+    "streams of datagrams (exporter, protocol, domain) that have a row": exporters.STREAMS,
+    "kinds of problems that are named": exporters.PROBLEMS,
+    "sampling rates of a stream": exporters.RATES,
     "VLAN tags": link.MOST_TAGS,
     "MPLS labels": link.MOST_LABELS,
     "headers that may repeat (802.2, IPv6's extensions), of each kind": decode.MOST_REPEATED,
