@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
-from fleutan.exports.sflowtool.shapes import ADDRESS, NUMBER, WORD, Piece, shape
+from fleutan.exports.sflowtool.shapes import ADDRESS, NUMBER, WORD, Laid, Piece, shape
 from fleutan.protocols.sflow.messages import Message
 
 
@@ -26,7 +27,7 @@ class Received(NamedTuple):
 
     ``size`` is the datagram's length, ``source`` the sender's address (4 or 16 octets, none where
     it is not known), ``at_ns`` the time of reception (UTC nanoseconds), from a file where
-    ``recorded``.
+    ``recorded``.  ``laid`` are the samples where the message is without them.
     """
 
     message: Message
@@ -34,6 +35,7 @@ class Received(NamedTuple):
     source: bytes
     at_ns: int
     recorded: bool = False
+    laid: Sequence[Laid] | None = None
 
 
 _TIMES = shape(

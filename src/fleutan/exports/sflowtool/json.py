@@ -18,12 +18,14 @@ from fleutan.exports.sflowtool.heads import Dialect, Received, datagram_pieces
 from fleutan.exports.sflowtool.samples import SampleParts, message_parts
 from fleutan.exports.sflowtool.shapes import (
     DOUBLE,
+    ELEMENT,
     FLOAT,
     HUNDREDTHS,
     LINE,
     NESTED,
     Convert,
     Kind,
+    Laid,
     Piece,
     Shape,
     Style,
@@ -34,8 +36,8 @@ from fleutan.exports.sflowtool.shapes import (
 )
 from fleutan.exports.sflowtool.text import encoded
 
-#: Stands before an element's shapes; behind all of them, where an element is that is not there.
-_ELEMENT, _BEFORE, _BEHIND = "element", "before", "behind"
+#: Where an element is that is not there.
+_BEFORE, _BEHIND = "before", "behind"
 
 
 class _Form(NamedTuple):
@@ -59,7 +61,10 @@ def write_indented_json(messages: Iterable[Received], dialect: Dialect) -> Itera
 
 def _write(messages: Iterable[Received], dialect: Dialect, form: _Form) -> Iterator[bytes]:
     for received in messages:
-        samples = [_sample(parts, form, dialect) for parts in message_parts(received.message, dialect.faithful, True)]
+        laid = received.laid or [
+            _laid(parts, dialect) for parts in message_parts(received.message, dialect.faithful, nested=True)
+        ]
+        samples = [_sample(one, form) for one in laid]
         fields = [_fields(datagram_pieces(received, dialect), form, 1)]
         if received.message.sample_count is not None:
             fields.append(_named("samples", samples, form, 1))
@@ -69,20 +74,25 @@ def _write(messages: Iterable[Received], dialect: Dialect, form: _Form) -> Itera
         yield encoded(_object(fields, form, 1) + form.end, dialect)
 
 
-def _sample(parts: SampleParts, form: _Form, dialect: Dialect) -> str:
-    """A sample by the template of all of its shapes; a word stands before each element's."""
+def _laid(parts: SampleParts, dialect: Dialect) -> Laid:
+    """A sample's shapes and values."""
     outlines: list[Shape | str] = [outline for outline, _ in parts.head if outline is not LINE]
     values = [value for outline, given in parts.head if outline is not LINE for value in given]
     for element in parts.elements:
-        outlines.append(_ELEMENT)
+        outlines.append(ELEMENT)
         for outline, given in element.pieces:
             if outline is not LINE:
                 outlines.append(outline)
                 values += given
     if parts.has_elements:
         outlines.append(_missing(parts) if dialect.faithful else "")
-    key = tuple(outlines)
-    return filled(form.samples.get(key) or form.samples.keep(key, _sample_template(key, form)), values)
+    return Laid(tuple(outlines), values)
+
+
+def _sample(laid: Laid, form: _Form) -> str:
+    """A sample by the template of all of its shapes."""
+    key = laid.outlines
+    return filled(form.samples.get(key) or form.samples.keep(key, _sample_template(key, form)), laid.values)
 
 
 def _missing(parts: SampleParts) -> str:

@@ -11,11 +11,13 @@ from fleutan.exports.sflowtool.packets import decode
 from fleutan.exports.sflowtool.shapes import ADDRESS, NESTED, NUMBER, OCTETS, WORD, Kind, Piece, Shape, shape
 from fleutan.exports.sflowtool.structures import Pieces, Place, by_table, lead, unknown
 from fleutan.protocols.sflow.elements import Element
+from fleutan.protocols.sflow.layouts import FLOW_FORMS
 from fleutan.protocols.sflow.layouts.xdr import Layout
 
 #: sflowtool's buffer holds so many octets of a header in print.
 _HEADER_ROOM = 682
 _SET = 1
+_SAMPLED_HEADER = FLOW_FORMS[1][0]
 
 
 class Printers(dict[Layout | None, Pieces]):
@@ -24,6 +26,8 @@ class Printers(dict[Layout | None, Pieces]):
     def __init__(self, place: Place) -> None:
         super().__init__({None: partial(unknown, place=place)})
         self._place = place
+        #: Prints a sampled header that is whole.
+        self.header = _header(_SAMPLED_HEADER, place)
 
     def __missing__(self, layout: Layout) -> Pieces:
         make = _MAKERS.get(layout.name)
@@ -51,10 +55,12 @@ def _header(layout: Layout, place: Place) -> Pieces:
     room = _HEADER_ROOM if place.faithful else None
 
     def pieces(element: Element) -> list[Piece]:
-        *numbers, header = element.values
-        size = numbers[1] - numbers[2] if stripped else numbers[1]
-        shown = (*numbers, len(header), header[:room])
-        return [(outline, shown), *decode(header, numbers[0], size, place.prefix, place.faithful)]
+        values = element.values
+        header = values[-1]
+        size = values[1] - values[2] if stripped else values[1]
+        found = decode(header, values[0], size, place.prefix, place.faithful)
+        found.insert(0, (outline, (*values[:-1], len(header), header[:room])))
+        return found
 
     return pieces
 

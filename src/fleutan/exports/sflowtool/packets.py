@@ -19,14 +19,22 @@ _IPX_TYPES = frozenset((0x0200, 0x0201, 0x0600))
 _EXTENSIONS = frozenset((0, 43, 44, 51, 60))
 _IPV6 = struct.Struct("!IHBB16s16s")
 _PORTS = struct.Struct("!HHH")
-_WHOLE = struct.Struct("!6s6sHBBHHHBB2x4s4sHHH")
+_PORTED, _JUMBO = (6, 17), "<jumbo>"
+#: IP without options or further headers, and the ports and the third number of what it carries.
+_PLAIN4 = struct.Struct("!BBHHHBB2x4s4sHHH")
+_PLAIN6 = struct.Struct("!IHBB16s16sHHH")
+#: Octets of TCP up to its flags.
+_TO_FLAGS = 14
 _ETHERNET = struct.Struct("!6s6sH")
 #: Header protocols that sFlow numbers, and whose packets are not taken apart.
 _NOT_DECODED = frozenset((2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 16, 17, 18))
 
 
 class Shapes(NamedTuple):
-    """The shapes of all layers behind one prefix."""
+    """The shapes of all layers behind one prefix.
+
+    ``plain`` are those of whole packets: whether there is a tag, whether it is IPv6, and the protocol.
+    """
 
     ethernet: Shape
     ethernet_type: Shape
@@ -42,8 +50,7 @@ class Shapes(NamedTuple):
     ports_of_tcp: Shape
     udp: Shape
     icmp: Shape
-    plain_tcp: Shape
-    plain_udp: Shape
+    plain: dict[tuple[bool, bool, int], Shape]
 
 
 def _shape(names: str, prefix: str, kinds: str = "") -> Shape:
@@ -54,7 +61,21 @@ def _shape(names: str, prefix: str, kinds: str = "") -> Shape:
 
 _TCP = "TCPSrcPort TCPDstPort TCPFlags"
 _UDP = "UDPSrcPort UDPDstPort UDPBytes"
-_PLAIN = "dstMAC srcMAC ethernet_type IPSize ip.tot_len srcIP dstIP IPProtocol IPTOS IPTTL IPID"
+_MACS, _TAG, _TYPE = ("dstMAC srcMAC", "mm"), ("decodedVLAN decodedPriority", "nn"), ("ethernet_type IPSize", "nn")
+_IPV4_NAMES = ("ip.tot_len srcIP dstIP IPProtocol IPTOS IPTTL IPID", "naannnn")
+_IPV6_NAMES = ("IPTOS IP6_label IPV6_payloadLen IPTTL srcIP6 dstIP6", "nlwnaa")
+
+
+def _plain_shapes(prefix: str) -> dict[tuple[bool, bool, int], Shape]:
+    found = {}
+    for tagged in (False, True):
+        for six in (False, True):
+            for protocol, names in ((6, _TCP), (17, _UDP)):
+                network = (_IPV6_NAMES, ("IPProtocol", "n")) if six else (_IPV4_NAMES,)
+                layers = (_MACS, *((_TAG,) if tagged else ()), _TYPE, *network, (names, "nnn"))
+                words, kinds = (" ".join(words) for words in zip(*layers, strict=True))
+                found[tagged, six, protocol] = _shape(words, prefix, kinds.replace(" ", ""))
+    return found
 
 
 @lru_cache(4)
@@ -66,17 +87,16 @@ def shapes(prefix: str) -> Shapes:
         _shape("VSNAP_OUI", prefix, "w"),
         _shape("srcMAC dstMAC txMAC rxMAC", prefix, "mmmm"),
         _shape("IPSize", prefix),
-        _shape("ip.tot_len srcIP dstIP IPProtocol IPTOS IPTTL IPID", prefix, "naannnn"),
+        _shape(_IPV4_NAMES[0], prefix, _IPV4_NAMES[1]),
         _shape("IPFragmentOffset", prefix),
-        _shape("IPTOS IP6_label IPV6_payloadLen IPTTL srcIP6 dstIP6", prefix, "nlwnaa"),
+        _shape(_IPV6_NAMES[0], prefix, _IPV6_NAMES[1]),
         _shape("IP6HeaderExtension", prefix),
         _shape("IPProtocol", prefix),
         _shape(_TCP, prefix),
         _shape("TCPSrcPort TCPDstPort", prefix),
         _shape(_UDP, prefix),
         _shape("ICMPType ICMPCode", prefix),
-        _shape(f"{_PLAIN} {_TCP}", prefix, "mmnnnaannnnnnn"),
-        _shape(f"{_PLAIN} {_UDP}", prefix, "mmnnnaannnnnnn"),
+        _plain_shapes(prefix),
     )
 
 
@@ -121,20 +141,35 @@ def decode(header: bytes, protocol: int, size: int, prefix: str, faithful: bool)
 
 
 def _plain(header: bytes, size: int, names: Shapes, faithful: bool) -> Piece | None:
-    """TCP or UDP in IPv4 in Ethernet without tags, options and fragments: most packets, at once."""
-    if len(header) < 48:
+    """TCP or UDP in IP in Ethernet with at most one tag, no options and no fragments: most packets, at once."""
+    kind, tagged, at = header[12:14], header[12:14] == b"\x81\0", 14
+    if tagged:
+        kind, at = header[16:18], 18
+    link: tuple[bytes | int, ...] = (header[:6], header[6:12])
+    if tagged:
+        link += ((header[14] & 0xF) << 8 | header[15], header[14] >> 5) if len(header) > 15 else ()
+    if kind == b"\x08\0" and len(header) >= at + 20 + _TO_FLAGS:
+        first, tos, length, identification, fragment, ttl, protocol, *ends, sport, dport, last = _PLAIN4.unpack_from(
+            header, at
+        )
+        if first != 0x45 or fragment & 0x1FFF or protocol not in _PORTED:
+            return None
+        if faithful:
+            identification = (identification & 0xFF) << 8 | identification >> 8
+        network = (0x0800, size - at, length, *ends, protocol, tos, ttl, identification)
+        at += 20
+    elif kind == b"\x86\xdd" and len(header) >= at + 40 + _TO_FLAGS:
+        word, length, protocol, ttl, *ends, sport, dport, last = _PLAIN6.unpack_from(header, at)
+        if word >> 28 != 6 or protocol not in _PORTED:
+            return None
+        label = (word >> 20 & 0xFF, word & 0xFFFFF, str(length) if length else _JUMBO)
+        network = (0x86DD, size - at, *label, ttl, *ends, protocol)
+        at += 40
+    else:
         return None
-    destination, source, kind, first, tos, length, identification, fragment, ttl, protocol, sender, receiver, *ports = (
-        _WHOLE.unpack_from(header)
-    )
-    if kind != 0x0800 or first != 0x45 or fragment & 0x1FFF or protocol not in (6, 17):
-        return None
-    if faithful:
-        identification = (identification & 0xFF) << 8 | identification >> 8
-    last = header[47] if protocol == 6 else ports[2]
-    link = (destination, source, kind, size - 14)
-    network = (length, sender, receiver, protocol, tos, ttl, identification)
-    return names.plain_tcp if protocol == 6 else names.plain_udp, (*link, *network, ports[0], ports[1], last)
+    if protocol == 6:
+        last = header[at + 13]
+    return names.plain[tagged, kind == b"\x86\xdd", protocol], (*link, *network, sport, dport, last)
 
 
 def _other(header: bytes, protocol: int, names: Shapes, pieces: list[Piece]) -> None:
@@ -227,7 +262,7 @@ def _ipv6(header: bytes, at: int, names: Shapes, pieces: list[Piece], faithful: 
     if len(header) - at < 40 or header[at] >> 4 != 6:
         return
     first, length, following, ttl, source, destination = _IPV6.unpack_from(header, at)
-    values = (first >> 20 & 0xFF, first & 0xFFFFF, str(length) if length else "<jumbo>", ttl, source, destination)
+    values = (first >> 20 & 0xFF, first & 0xFFFFF, str(length) if length else _JUMBO, ttl, source, destination)
     pieces.append((names.ipv6, values))
     at += 40
     while following in _EXTENSIONS:

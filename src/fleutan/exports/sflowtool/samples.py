@@ -150,15 +150,15 @@ def sample_parts(sample: Sample, faithful: bool, nested: bool = False) -> Sample
     """A sample's pieces."""
     if sample.layout not in _HEADS:
         return SampleParts(sample, _figures(sample, faithful), [])
-    ready = _ready(sample.layout, faithful, nested)
-    printer = ready.printers
+    known = ready(sample.layout, faithful, nested)
+    printer = known.printers
     elements = [Part(element.tag, printer[element.layout](element)) for element in sample.elements]
-    if len(sample.values) >= ready.head.ends[-1]:
-        return SampleParts(sample, [(ready.outline, ready.head.values(sample.values))], elements)
-    return SampleParts(sample, [_cut(sample, ready)], elements)
+    if len(sample.values) >= known.head.ends[-1]:
+        return SampleParts(sample, [(known.outline, known.head.values(sample.values))], elements)
+    return SampleParts(sample, [_cut(sample, known)], elements)
 
 
-class _Ready(NamedTuple):
+class Ready(NamedTuple):
     """What is known of a kind of samples before one comes."""
 
     head: _Head
@@ -167,7 +167,8 @@ class _Ready(NamedTuple):
 
 
 @lru_cache(64)
-def _ready(layout: Layout, faithful: bool, nested: bool) -> _Ready:
+def ready(layout: Layout, faithful: bool, nested: bool) -> Ready:
+    """What is known of samples of this layout; made once."""
     head = _HEADS[layout]
     entries = [(name, _REASONS[faithful] if name == "discardReason" else kind) for name, kind in head.entries]
     outline = shape(("sampleType_tag", f"{layout.enterprise}:{layout.format}"), ("sampleType", head.kind), *entries)
@@ -178,15 +179,15 @@ def _ready(layout: Layout, faithful: bool, nested: bool) -> _Ready:
         nested,
         numbered=layout not in (earlier.FLOW_SAMPLE, earlier.COUNTERS_SAMPLE),
     )
-    return _Ready(head, outline, Printers(place))
+    return Ready(head, outline, Printers(place))
 
 
-def _cut(sample: Sample, ready: _Ready) -> Piece:
+def _cut(sample: Sample, known: Ready) -> Piece:
     """What a sample says that ends before its elements."""
-    ends = ready.head.ends
+    ends = known.head.ends
     count = sum(end <= len(sample.values) for end in ends)
     padded = (*sample.values, *[0] * (ends[-1] - len(sample.values)))
-    return ready.outline.first(count), ready.head.values(padded)[:count]
+    return known.outline.first(count), known.head.values(padded)[:count]
 
 
 def _tag(sample: Sample) -> str:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 #: How many a format keeps; names that senders choose make ever new ones.
 _TEMPLATES = 4096
+#: Of how many addresses the text is kept: as many hosts as a busy link sees at a time.
+_ADDRESSES = 1 << 15
 Convert = Callable[[Any], Any]
 
 
@@ -44,7 +46,7 @@ def readable(octets: bytes) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-@lru_cache(4096)
+@lru_cache(_ADDRESSES)
 def address(octets: bytes) -> str:
     """An address as sflowtool prints it: IPv6 in eight groups, an unknown one as ``-``."""
     if len(octets) == 4:
@@ -119,6 +121,21 @@ def shape(*entries: tuple[str, Kind | str], prefix: str = "") -> Shape:
     return Shape(tuple((prefix + name, kind) for name, kind in entries))
 
 
+#: Stands before the shapes of each element of a sample.
+ELEMENT = "element"
+
+
+class Laid(NamedTuple):
+    """A sample as the shapes of its pieces and all of their values.
+
+    ``ELEMENT`` stands before each element's shapes, and a word behind the last, which says where an
+    element is that is not there; nothing is, if it is empty.
+    """
+
+    outlines: tuple[Shape | str, ...]
+    values: list[Any]
+
+
 #: The shape of a line that only text has.
 LINE = shape(("", NOTE))
 
@@ -173,6 +190,14 @@ class Style:
         outlines = tuple([outline for outline, _ in pieces])
         template = self._templates.get(outlines) or self._templates.keep(outlines, self.template(outlines))
         return filled(template, [value for _, given in pieces for value in given])
+
+    def write_laid(self, laid: Laid) -> str:
+        """A sample as text; its values are the format's from then on."""
+        template = self._templates.get(laid.outlines)
+        if template is None:
+            outlines = [outline for outline in laid.outlines if isinstance(outline, Shape)]
+            template = self._templates.keep(laid.outlines, self.template(outlines))
+        return filled(template, laid.values)
 
     def template(self, outlines: Iterable[Shape]) -> Template:
         """How pieces of these shapes are written, one behind the other."""

@@ -141,7 +141,7 @@ def by_table(layout: Layout, place: Place) -> Pieces:
         if isinstance(item, Octets) and name not in always
     )
     in_order = numbers == list(range(len(layout.fields)))
-    return _Printer(outline, None if in_order else itemgetter(*numbers), strings, len(layout.fields))
+    return Printer(outline, None if in_order else itemgetter(*numbers), strings, len(layout.fields))
 
 
 def _order(layout: Layout, printed: Printed) -> tuple[list[str], list[int]]:
@@ -156,7 +156,7 @@ def _order(layout: Layout, printed: Printed) -> tuple[list[str], list[int]]:
 
 
 @dataclass(frozen=True)
-class _Printer:
+class Printer:
     """Prints a structure of ``fields`` fields, which ``pick`` puts into order.
 
     ``strings`` are left out where they are empty.
@@ -169,6 +169,7 @@ class _Printer:
     variants: dict[tuple[int, ...], Shape] = field(default_factory=dict)
 
     def __call__(self, element: Element) -> list[Piece]:
+        """The pieces of an element, which may be cut."""
         values = element.values
         if len(values) < self.fields:
             shown = () if self.pick else values

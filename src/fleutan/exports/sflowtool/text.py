@@ -35,9 +35,12 @@ def style_of(faithful: bool) -> Style:
 
 def write_text(messages: Iterable[Received], dialect: Dialect) -> Iterator[bytes]:
     """The text of each datagram."""
-    write = _STYLES[dialect.faithful].write
+    style = _STYLES[dialect.faithful]
+    write = style.write
     for received in messages:
         lines = [_START, write(datagram_pieces(received, dialect))]
+        for laid in received.laid or ():
+            lines += (_START_SAMPLE, style.write_laid(laid), _END_SAMPLE)
         for parts in message_parts(received.message, dialect.faithful):
             lines += (_START_SAMPLE, write(parts.pieces))
             if parts.sample.whole or not dialect.faithful:

@@ -17,6 +17,7 @@ from fleutan.exports.sflowtool.commonlog import write_common_log
 from fleutan.exports.sflowtool.heads import Dialect, Received
 from fleutan.exports.sflowtool.json import write_indented_json, write_json
 from fleutan.exports.sflowtool.lines import write_fields
+from fleutan.exports.sflowtool.plans import Plans
 from fleutan.exports.sflowtool.text import write_grep, write_text
 from fleutan.programs.decoding import Batch
 from fleutan.protocols.netflow.accounts import accounts
@@ -25,7 +26,7 @@ from fleutan.protocols.netflow.messages import messages
 from fleutan.protocols.netflow.wire.rejects import REASONS
 from fleutan.protocols.sflow.layouts import DISCARDED_PACKET, FLOW_SAMPLE, FLOW_SAMPLE_EXPANDED
 from fleutan.protocols.sflow.layouts.xdr import Elements, Layout
-from fleutan.protocols.sflow.messages import parse
+from fleutan.protocols.sflow.messages import extents, parse
 from fleutan.protocols.sflow.samples import Sample
 from fleutan.protocols.spans import Ints
 from fleutan.records import Records
@@ -37,16 +38,20 @@ WriteNetflow = Callable[[Writer, Export], bytes]
 
 
 class Words(NamedTuple):
-    """How both families are written."""
+    """How both families are written.
+
+    ``nested`` says whether elements hold lists, None that samples are not laid out by plans.
+    """
 
     sflow: WriteSflow
     netflow: WriteNetflow
+    nested: bool | None = None
 
 
-TEXT = Words(write_text, Writer.text)
+TEXT = Words(write_text, Writer.text, nested=False)
 GREP = Words(write_grep, Writer.grep)
-JSON = Words(write_json, Writer.json)
-INDENTED = Words(write_indented_json, Writer.indented_json)
+JSON = Words(write_json, Writer.json, nested=True)
+INDENTED = Words(write_indented_json, Writer.indented_json, nested=True)
 #: HTTP requests only, which no record of NetFlow is.
 COMMON_LOG = Words(write_common_log, lambda _writer, _export: b"")
 
@@ -65,11 +70,16 @@ class Messages:
     def __init__(self, words: Words, dialect: Dialect, recorded: bool) -> None:
         self._words, self._dialect, self._recorded = words, dialect, recorded
         self._writer = Writer(dialect.zone)
+        self._plans = None if words.nested is None else Plans(dialect.faithful, words.nested)
 
     def of(self, batch: Batch) -> Iterator[bytes]:
         """The datagrams of a batch."""
+        messages = sflow_messages(batch, self._recorded, plans=self._plans)
+        if batch.found.netflow is None:
+            yield from self._words.sflow((received for _, received in messages), self._dialect)
+            return
         ours = ((row, self._netflow(export)) for row, export in netflow_exports(batch))
-        theirs = ((row, self._sflow(received)) for row, received in sflow_messages(batch, self._recorded))
+        theirs = ((row, self._words.sflow([received], self._dialect)) for row, received in messages)
         for _, pieces in merge(ours, theirs, key=lambda one: one[0]):
             yield from pieces
 
@@ -77,17 +87,17 @@ class Messages:
         """Nothing."""
         return iter(())
 
-    def _sflow(self, received: Received) -> Iterator[bytes]:
-        return self._words.sflow([received], self._dialect)
-
     def _netflow(self, export: Export) -> Iterator[bytes]:
         yield self._words.netflow(self._writer, export)
 
 
-def sflow_messages(batch: Batch, recorded: bool, rows: Ints | None = None) -> Iterator[tuple[int, Received]]:
+def sflow_messages(
+    batch: Batch, recorded: bool, rows: Ints | None = None, plans: Plans | None = None
+) -> Iterator[tuple[int, Received]]:
     """The batch's sFlow datagrams with their rows, without what the filter does not mean; none that lost all.
 
-    ``rows`` are those of interest, if not all are.
+    ``rows`` are those of interest, if not all are.  With ``plans`` samples are laid out by them where
+    they can be.
     """
     found = batch.found
     rows = found.sflow_rows if rows is None else rows
@@ -96,6 +106,11 @@ def sflow_messages(batch: Batch, recorded: bool, rows: Ints | None = None) -> It
     sources = address.packed(seen.source)
     columns = (rows.tolist(), seen.spans.strings(), seen.sizes.tolist(), sources, seen.at_ns.tolist())
     for row, octets, size, source, at_ns in zip(*columns, strict=True):
+        if kept is None and plans is not None and (whole := extents(octets)):
+            laid = plans.laid(octets, whole[1])
+            if laid is not None:
+                yield row, Received(whole[0], size, source, at_ns, recorded, laid)
+                continue
         message = parse(octets)
         if kept is not None:
             samples = tuple(_meant(message.samples, kept, row))

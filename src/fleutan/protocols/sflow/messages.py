@@ -35,7 +35,11 @@ class Message(NamedTuple):
     rest: bytes = b""
 
 
+#: Where in a datagram a sample lies, behind its number and its length: the number, where it begins and where it ends.
+Extent = tuple[int, int, int]
 _SAMPLE = struct.Struct("!II")
+#: Heads of version 5 by their first two words: the version, and the type of the agent's address.
+_WHOLE = {bytes((0, 0, 0, 5, 0, 0, 0, kind)): struct.Struct(f"!II{octets}sIIII") for kind, octets in ((1, 4), (2, 16))}
 _STRUCTURE = "datagram"
 
 
@@ -58,6 +62,27 @@ def parse(datagram: bytes) -> Message:
     except Broken as broken:
         cursor.problems.append(Problem(broken.reason, broken.at, _STRUCTURE))
     return _message(head, samples, cursor)
+
+
+def extents(datagram: bytes) -> tuple[Message, list[Extent]] | None:
+    """A datagram of version 5 without its samples, and where they lie; None where not all of it is as it should be."""
+    known = _WHOLE.get(datagram[:8])
+    if known is None or len(datagram) < known.size:
+        return None
+    _, _, agent, sub_agent_id, sequence_number, uptime, count = known.unpack_from(datagram)
+    found: list[Extent] = []
+    at, end = known.size, len(datagram)
+    for _ in range(count):
+        if end - at < _SAMPLE.size:
+            return None
+        tag, size = _SAMPLE.unpack_from(datagram, at)
+        if size & 3:
+            return None
+        found.append((tag, at + 8, at + 8 + size))
+        at += 8 + size
+    if at != end:
+        return None
+    return Message(5, agent, sub_agent_id, sequence_number, uptime, count), found
 
 
 def _read_head(cursor: Cursor, head: Values) -> tuple[int, int]:
