@@ -116,8 +116,9 @@ class Shape:
 Piece = tuple[Shape, tuple[Any, ...]]
 
 
+@lru_cache(_TEMPLATES)
 def shape(*entries: tuple[str, Kind | str], prefix: str = "") -> Shape:
-    """A shape of names and kinds, each name behind ``prefix``."""
+    """A shape of names and kinds, each name behind ``prefix``; the same for the same ones, so that its templates are."""
     return Shape(tuple((prefix + name, kind) for name, kind in entries))
 
 
