@@ -118,7 +118,7 @@ Piece = tuple[Shape, tuple[Any, ...]]
 
 @lru_cache(_TEMPLATES)
 def shape(*entries: tuple[str, Kind | str], prefix: str = "") -> Shape:
-    """A shape of names and kinds, each name behind ``prefix``; the same for the same ones, so that its templates are."""
+    """The shape of names and kinds, each name behind ``prefix``: one for the same ones, so that templates are few."""
     return Shape(tuple((prefix + name, kind) for name, kind in entries))
 
 
