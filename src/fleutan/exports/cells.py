@@ -123,7 +123,7 @@ class IntCell:
             values, words = np.where(values < 0, -unsigned, unsigned), words[:, 1:]
         _write_digits(values, words)
         if self._known is not None:
-            words[~self._known[rows], -1] = self._null
+            words[:, -1] = np.where(self._known[rows], words[:, -1], self._null)
 
 
 class FloatCell:
