@@ -12,7 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -235,9 +236,15 @@ def test_nothing_is_no_error(run: Run, tmp_path: Path) -> None:
 # -- on the wire
 
 
-def started(*typed: str, **more: Any) -> subprocess.Popen[bytes]:
+@contextmanager
+def started(*typed: str, **more: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """The command in a process of its own, which ends with the test."""
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([*FLEUTAN, *typed], env=PLAIN, **pipes, **more)
+    with subprocess.Popen([*FLEUTAN, *typed], env=PLAIN, **pipes, **more) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def free_port() -> int:
@@ -285,10 +292,10 @@ def test_it_goes_on_while_it_sends_on_and_says_whose_port_is_taken() -> None:
 
 
 def receiving(process: subprocess.Popen[bytes], port: int) -> None:
-    """Returns when it listens there."""
-    place = f":{port:04X} "
+    """Returns when it listens there: by IPv4, after which it does by IPv6, where there is that."""
+    place, last = f":{port:04X} ", Path("/proc/net/udp6")
     for _ in range(2000):
-        if place in Path("/proc/net/udp").read_text():
+        if place in (last if last.exists() else Path("/proc/net/udp")).read_text():
             return
         assert process.poll() is None
         select.select([], [], [], 0.01)
