@@ -18,6 +18,7 @@ import numpy as np
 from fleutan.analysis.alike import groups
 from fleutan.column import Column, text_column
 from fleutan.protocols.netflow.accounts import accounts
+from fleutan.protocols.netflow.decoding import Batch
 from fleutan.protocols.sequences import Sequences, totals
 from fleutan.protocols.sflow import columns as sflow
 from fleutan.protocols.sflow.layouts import (
@@ -234,7 +235,7 @@ def _common(found: Decoded, rows: Values, **more: Any) -> Records:
     return Records(len(rows), values | more, known)
 
 
-def _netflow(batch: Any) -> dict[str, Values]:
+def _netflow(batch: Batch) -> dict[str, Values]:
     told = accounts(batch)
     values, known = told.values, told.known
     return {
