@@ -11,13 +11,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 
 from fleutan.errors import FleutanError, UsageError
 from fleutan.linux.listening import Unbound, titled
 from fleutan.protocols.datagrams import Datagrams
-from fleutan.sources.datagrams import Account, Sockets, ended_by_signals
+from fleutan.sources.datagrams import SLICE, Account, Sockets, ended_by_signals, quiet
 
 DEADLINE = 10.0
 
@@ -144,3 +145,13 @@ def test_of_loopback_ipv6_may_be_absent_but_not_in_use() -> None:
 def test_what_is_no_place_to_listen(ports: list[int], addresses: list[str]) -> None:
     with pytest.raises(UsageError), Sockets(ports, addresses):
         pytest.fail("it cannot be entered")
+
+
+@pytest.mark.parametrize(("seconds", "whole", "rest"), [(0.2, 0, 0.2), (0.5, 1, 0.0), (1.75, 3, 0.25)])
+def test_waits_are_short_and_their_last_one_says_so(seconds: float, whole: int, rest: float) -> None:
+    one_round = [*[(SLICE, False)] * whole, (pytest.approx(rest), True)]
+    assert list(islice(quiet(seconds), 2 * len(one_round))) == one_round * 2
+
+
+def test_without_a_time_no_wait_is_the_last() -> None:
+    assert list(islice(quiet(None), 3)) == [(SLICE, False)] * 3

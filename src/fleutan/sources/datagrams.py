@@ -29,8 +29,9 @@ LOOPBACK = ("127.0.0.1", "::1")
 LINGER = 0.05
 _ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 _ENDING = (signal.SIGINT, signal.SIGTERM)
-#: How long a wait is that nobody asked to be shorter, in seconds; ``stop`` ends it.
-_LONG = 3600.0
+#: How long one wait lasts at the most, in seconds.  ``stop`` ends it, but for a signal that comes right before
+#: it begins: Python calls its handler only when the wait is over.
+SLICE = 0.5
 
 
 class Account(NamedTuple):
@@ -116,11 +117,14 @@ class Sockets:
 
     def batches(self, seconds: float | None = None) -> Iterator[Datagrams]:
         """Batches as they come; an empty one whenever none came for so long; ends after ``stop``."""
+        waits = quiet(seconds)
         while not self._receiver.stopped:
-            received = self._receiver.receive(_LONG if seconds is None else seconds)
+            wait, is_last = next(waits)
+            received = self._receiver.receive(wait)
             if received is not None:
                 yield _datagrams(received)
-            elif seconds is not None and not self._receiver.stopped:
+                waits = quiet(seconds)
+            elif is_last and not self._receiver.stopped:
                 yield NONE
 
     def stop(self) -> None:
@@ -150,6 +154,16 @@ def ended_by_signals(source: Source) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def quiet(seconds: float | None) -> Iterator[tuple[float, bool]]:
+    """How long to wait, again and again; and whether so many seconds are over then, without end."""
+    while seconds is None:
+        yield SLICE, False
+    while True:
+        whole, rest = divmod(seconds, SLICE)
+        yield from [(SLICE, False)] * int(whole)
+        yield rest, True
 
 
 def _none() -> Datagrams:

@@ -25,7 +25,7 @@ from fleutan.protocols.capture.fragments import Fragments
 from fleutan.protocols.capture.reading import Reader
 from fleutan.protocols.datagrams import Datagrams
 from fleutan.protocols.sflow.sampling import Sampler
-from fleutan.sources.datagrams import NONE, Account
+from fleutan.sources.datagrams import NONE, SLICE, Account, quiet
 
 Ints = NDArray[np.int64]
 
@@ -123,10 +123,14 @@ class Recorded:
         waiting = select.poll()
         for descriptor in (self._file, self._wake):
             waiting.register(descriptor, select.POLLIN)
+        waits = quiet(seconds)
         while not self._stopped:
-            if not waiting.poll(None if seconds is None else seconds * 1000):
-                yield NONE
+            wait, is_last = next(waits)
+            if not waiting.poll(wait * 1000):
+                if is_last:
+                    yield NONE
             elif not self._stopped:
+                waits = quiet(seconds)
                 octets, came = self._chunk()
                 yield from self._made(octets)
                 if not came:
@@ -200,7 +204,7 @@ class Recorded:
             yield batch
 
     def _pause(self, seconds: float) -> None:
-        """Sleeps until ``stop`` at the longest."""
+        """Sleeps so long, until ``stop`` or for SLICE at the longest: whoever waits longer asks again."""
         waiting = select.poll()
         waiting.register(self._wake, select.POLLIN)
-        waiting.poll(seconds * 1000)
+        waiting.poll(min(seconds, SLICE) * 1000)
