@@ -20,7 +20,7 @@ from fleutan.protocols.sflow.layouts import COUNTER_FORMS, COUNTERS_SAMPLE, FLOW
 from fleutan.protocols.sflow.messages import Message
 from fleutan.protocols.sflow.samples import Sample
 from fleutan.sources.datagrams import Sockets
-from fleutan.sources.exported import Exporters, decoded, table
+from fleutan.sources.exported import Exporters, decoded
 from fleutan.sources.exporters import ELSEWHERE, PROBLEMS, UNKNOWN, Accounts
 
 HEADER = {"protocol": 1, "frame_length": 100, "stripped": 4, "header": bytes(14)}
@@ -53,7 +53,7 @@ def told(*batches: Any, **more: Any) -> tuple[list[dict[str, Any]], dict[tuple[s
     accounts, state = Accounts(**more), Exporters()
     for batch in batches:
         found = decoded(batch, state)
-        accounts.add(found, table(found))
+        accounts.add(found)
     return list(accounts.table().rows()), {(one.where, one.reason): one.times for one in accounts.problems()}
 
 

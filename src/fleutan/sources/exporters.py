@@ -19,6 +19,7 @@ from fleutan.analysis.alike import groups
 from fleutan.column import Column, text_column
 from fleutan.protocols.netflow.accounts import accounts
 from fleutan.protocols.netflow.decoding import Batch
+from fleutan.protocols.netflow.flows import sampling
 from fleutan.protocols.sequences import Sequences, totals
 from fleutan.protocols.sflow import columns as sflow
 from fleutan.protocols.sflow.layouts import (
@@ -88,10 +89,9 @@ class Accounts:
         self._problems: Counter[tuple[str, str]] = Counter()
         self._at_ns = 0
 
-    def add(self, found: Decoded, rates: Table | None = None) -> None:
-        """Counts a batch; ``rates`` are its records, of which the sampling rates are told."""
+    def add(self, found: Decoded) -> None:
+        """Counts a batch."""
         rows = concatenate(_rows(found))
-        self._note(found)
         if not rows.rows:
             return
         keys = [half for name in _KEYS for half in _halves(rows.values[name])]
@@ -99,15 +99,17 @@ class Accounts:
         names = [tuple(int(key[row]) for key in keys) for row in some.tolist()]
         sums = self._sums(rows, names, group)
         times = rows.values["at_ns"]
-        for number, name in enumerate(names):
-            stream = self._stream(name)
+        streams = [self._stream(name) for name in names]
+        for number, stream in enumerate(streams):
             stream.counts.update({count: int(column[number]) for count, column in sums.items()})
             mine = times[group == number]
             stream.first_ns = min(stream.first_ns or int(mine.min()), int(mine.min()))
             stream.last_ns = max(stream.last_ns, int(mine.max()))
         self._at_ns = max(self._at_ns, int(times.max()))
-        if rates is not None:
-            self._rate(rates)
+        of_datagram = np.empty(rows.rows, np.int64)
+        of_datagram[rows.values["place"]] = group
+        for datagrams, rates in self._read(found):
+            _rate(streams, of_datagram[datagrams], rates)
 
     def _stream(self, name: Key) -> Stream:
         if name in self._streams:
@@ -130,36 +132,23 @@ class Accounts:
         found["late"], found["repeated"], found["restarts"] = told_of.late, told_of.again, told_of.anew
         return found
 
-    def _note(self, found: Decoded) -> None:
-        """Problems, by where they were met."""
+    def _read(self, found: Decoded) -> Iterator[tuple[Values, Values]]:
+        """Counts problems by where they were met; gives sampling rates, each with the row of a datagram."""
         if found.netflow is not None:
             self._count({("NetFlow", reason): many for reason, many in found.netflow.noted.counts.items()})
+            yield from ((found.netflow_rows[rows], rates) for rows, rates in _told(found.netflow))
         if found.sflow is not None:
-            for part in (sflow.flows(found.sflow), sflow.discards(found.sflow), sflow.counters(found.sflow)):
+            packets = sflow.flows(found.sflow)
+            for part in (packets, sflow.discards(found.sflow), sflow.counters(found.sflow)):
                 self._count(_where(part.problems))
                 self._count({(f"structure {tag}", UNKNOWN): many for tag, many in part.skipped.items()})
             self._count(_where(found.sflow.problems))
+            yield found.sflow_rows[packets.records.values["datagram"]], packets.records.values["sampling_rate"]
 
     def _count(self, problems: Mapping[tuple[str, str], int]) -> None:
         for (where, reason), many in problems.items():
             known = (where, reason) in self._problems or len(self._problems) < PROBLEMS
             self._problems[where if known else ELSEWHERE, reason] += many
-
-    def _rate(self, records: Table) -> None:
-        rate, protocol = records.columns["sampling_rate"], records.columns["protocol"]
-        known = np.flatnonzero(rate.mask())
-        codes = {word: number for number, word in PROTOCOLS.items()}
-        numbers = np.array([codes[word] for word in protocol.words or ()] + [0], np.int64)
-        agent, domain = records.columns["agent"], records.columns["domain"]
-        agents = np.where(agent.mask()[:, None], agent.values, _NONE)
-        domains = np.where(domain.mask(), domain.values, _NONE)
-        columns = (records.columns["exporter"].values, agents, numbers[protocol.values], domains)
-        keys = [half[known] for column in columns for half in _halves(column)]
-        _, some = groups([*keys, rate.values[known]])
-        for row in some.tolist():
-            stream = self._streams.get(tuple(int(key[row]) for key in keys))
-            if stream is not None and len(stream.rates) < RATES:
-                stream.rates.add(int(rate.values[known[row]]))
 
     def table(self, host: str = "") -> Table:
         """The streams, those that sent most first; the last row, without an exporter, is of all others."""
@@ -186,6 +175,26 @@ class Accounts:
         """What could not be read, the most frequent first."""
         for (where, reason), many in sorted(self._problems.items(), key=lambda one: (-one[1], one[0])):
             yield Problem(where, reason, many)
+
+
+def _rate(streams: list[Stream], group: Values, rates: Values) -> None:
+    """Remembers the rates that are none of 0; ``group`` says of which stream each is."""
+    group, rates = group[rates > 0], rates[rates > 0]
+    for row in groups([group, rates])[1].tolist():
+        stream = streams[group[row]]
+        if len(stream.rates) < RATES:
+            stream.rates.add(int(rates[row]))
+
+
+def _told(batch: Batch) -> Iterator[tuple[Values, Values]]:
+    """Sampling rates of records, each with a datagram of its exporter: of what had waited, one that came now."""
+    since = batch.since
+    here = since.datagram >= 0
+    of_scope = np.zeros(len(since.scopes), np.int64)
+    of_scope[since.scope[here]] = since.datagram[here]
+    for group in batch.of(options=False):
+        datagram = since.datagram[group.sets]
+        yield np.where(datagram >= 0, datagram, of_scope[since.scope[group.sets]]), sampling(batch, group)
 
 
 def _where(problems: sflow.Problems) -> dict[tuple[str, str], int]:
@@ -224,6 +233,7 @@ def _common(found: Decoded, rows: Values, **more: Any) -> Records:
     values = {
         "exporter": seen.source,
         "agent": np.full((len(rows), 2), _NONE),
+        "place": rows,
         "at_ns": seen.at_ns,
         "datagrams": np.ones(len(rows), np.int64),
         "octets": seen.sizes,

@@ -24,7 +24,7 @@ class Summary:
 
     def of(self, batch: Batch) -> Iterator[bytes]:
         """Counts a batch, and gives the account if it is due."""
-        self._accounts.add(batch.found, batch.placed.table)
+        self._accounts.add(batch.found)
         if self._every_ns and self._now() >= self._next_ns:
             self._next_ns = self._now() + self._every_ns
             yield from self._write(self._accounts)

@@ -7,14 +7,14 @@ from tests.protocols.netflow.making import PLAIN, RECORD, record_5, set_of, temp
 from fleutan.faces.cli.pages import Look
 from fleutan.faces.cli.pages.exporters import page
 from fleutan.faces.cli.terminal import Screen
-from fleutan.sources.exported import Exporters, decoded, table
+from fleutan.sources.exported import Exporters, decoded
 from fleutan.sources.exporters import Accounts, Problem
 
 
 def drawn(*strings: bytes, width: int = 160) -> list[str]:
     accounts = Accounts()
     found = decoded(datagrams(*strings), Exporters())
-    accounts.add(found, table(found))
+    accounts.add(found)
     return list(page(accounts.table(), accounts.problems(), Look(Screen(width, 24))))
 
 
