@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from tests.captures import CAPTURES, needs_captures, udp_payloads
 from tests.exports.sflowtool.received import AT, PACKET, counter_element, counters, discard, flow, flow_element, header
 
-from fleutan.exports.sflowtool import plans
 from fleutan.exports.sflowtool.heads import Dialect, Received
 from fleutan.exports.sflowtool.json import write_json
 from fleutan.exports.sflowtool.plans import Plans
@@ -116,9 +115,8 @@ def test_what_has_no_plan_is_for_messages() -> None:
     assert laid_out(b"", known) is None
 
 
-def test_plans_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plans, "_PLANS", 4)
-    known = Plans(faithful=False, nested=False)
+def test_plans_are_bounded() -> None:
+    known = Plans(faithful=False, nested=False, most=4)
     for many in range(1, 12):
         assert laid_out(datagram(flow(*[flow_element(1036, 7)] * many)), known)
         assert len(known._plans) <= 4

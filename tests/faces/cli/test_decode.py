@@ -17,6 +17,10 @@ def test_help_names_every_form() -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
+        (["src 10/8", "--summary"], "--summary accounts for all datagrams: leave the filter out"),
+        (["--keep-source"], "--keep-source says how datagrams are sent on: name a target with -f"),
+        (["--scale"], "--scale goes with --flows and --csv"),
+        (["--sockets", "2", "-r", "x"], "--sockets is for ports"),
         (["-P"], "-P plays a file: name one with -r"),
         (["-L", "srcIP", "-j"], "-L and --jsonl are different forms"),
         (["--summary", "-l"], "--summary is a form of its own"),

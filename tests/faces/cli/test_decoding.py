@@ -274,6 +274,14 @@ def test_it_listens_and_ends_when_it_is_told_to(number: signal.Signals) -> None:
     assert (process.returncode, err) == (0, b"")
 
 
+def test_several_sockets_may_share_a_port() -> None:
+    port = free_port()
+    with started("-p", str(port), "--sockets", "3", "-b", "127.0.0.1", "--csv", "-o", "packets") as process:
+        assert line_of(process, port, v5(record_5(packets=9))) == b"packets\r\n"
+        held = [line for line in Path("/proc/net/udp").read_text().splitlines() if f":{port:04X} " in line]
+        assert len(held) == 3
+
+
 def test_it_goes_on_while_it_sends_on_and_says_whose_port_is_taken() -> None:
     port = free_port()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:

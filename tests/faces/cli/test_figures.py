@@ -143,3 +143,8 @@ def test_an_end_that_is_not_known_is_no_address() -> None:
     halves = Column(np.array([[0, 1], [0, 0]]), np.array([True, False]))
     found = Table("drops", {"src": halves, "sport": Column(np.array([7, 0]))})
     assert figures.cells(found, "local") == ["::1#7", figures.UNKNOWN]
+
+
+def test_times_in_documents() -> None:
+    assert figures.utc(1_700_000_000_500_000_000) == "2023-11-14T22:13:20.500000Z"
+    assert figures.utc(0) == "1970-01-01T00:00:00Z"

@@ -80,9 +80,10 @@ class _Unpacked(NamedTuple):
 
 
 class Plans:
-    """Plans for one way to write: ``faithful`` and ``nested`` are as in ``samples.message_parts``."""
+    """Plans for one way to write, ``most`` at once; ``faithful`` and ``nested`` are as in ``samples.message_parts``."""
 
-    def __init__(self, faithful: bool, nested: bool) -> None:
+    def __init__(self, faithful: bool, nested: bool, most: int = _PLANS) -> None:
+        self._most = most
         self._ready: dict[int, Ready] = {tag: ready(layout, faithful, nested) for tag, layout in _LAYOUTS.items()}
         self._plans: dict[tuple[int, ...], Plan] = {}
         # Samples of one number and size mostly are alike: the plan that the last such one had.
@@ -111,7 +112,7 @@ class Plans:
         key = _key(octets, tag, at, end)
         if key is None:
             return None
-        if len(self._plans) >= _PLANS or len(self._likely) >= _PLANS:
+        if len(self._plans) >= self._most or len(self._likely) >= self._most:
             self._plans.clear()
             self._likely.clear()
         plan = self._plans.get(key)

@@ -240,13 +240,11 @@ def _of_view(plan: Plan, table: Table) -> dict[str, Any]:
 
 def head_of(table: Table) -> dict[str, Any]:
     """What a JSON document says of the reading behind it."""
-    from datetime import UTC, datetime
-
     reading = table.reading
     head: dict[str, Any] = {
         "host": reading.host,
         "netns": reading.netns,
-        "at": datetime.fromtimestamp(reading.at_ns / 1e9, UTC).isoformat().replace("+00:00", "Z"),
+        "at": figures.utc(reading.at_ns),
         "source": reading.source,
     }
     if reading.interval_ns:

@@ -35,12 +35,15 @@ NEEDS: tuple[tuple[str, str, str], ...] = (
     ("netflow", "collector", "-N says as what records are sent: name a collector with -c"),
     ("no_scale", "collector", "-s says how records are sent: name a collector with -c"),
     ("interval", "summary", "-i goes with --summary"),
+    ("keep_source", "targets", "--keep-source says how datagrams are sent on: name a target with -f"),
 )
 #: Options that cannot be together.
 APART: tuple[tuple[str, str, str], ...] = (
     ("sample", "ports", "-R samples all packets of the file: choose what is shown of them by FILTER, not by -p"),
     ("columns", "form", "-L and --{form} are different forms"),
     ("summary", "form", "--summary is a form of its own: leave the other out"),
+    ("summary", "filter", "--summary accounts for all datagrams: leave the filter out"),
+    ("sockets", "read", "--sockets is for ports; a file is read as it is"),
     ("summary", "columns", "--summary is a form of its own: leave the other out"),
 )
 
@@ -58,6 +61,8 @@ def _forms(function: Any) -> Any:
               help="UDP port to listen at, repeatable; with -r: only datagrams to it.  [default: 6343]")  # fmt: skip
 @click.option("-b", "--bind", "addresses", multiple=True, metavar="ADDR",
               help="Address to listen at, repeatable; '::' for all.  [default: loopback only]")  # fmt: skip
+@click.option("--sockets", type=click.IntRange(1, 64), metavar="N",
+              help="Sockets that share each port (SO_REUSEPORT), each with room of its own.  [default: 1]")  # fmt: skip
 @click.option("-r", "--read", metavar="FILE", help="Read a capture file (pcap, pcapng); '-' for standard input.")
 @click.option("-P", "--playback", is_flag=True, help="Play the file in its own time.")
 @click.option("-R", "--sample", type=click.IntRange(1, (1 << 32) - 1), metavar="N",

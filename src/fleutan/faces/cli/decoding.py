@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import partial
 from ipaddress import ip_address
 from time import monotonic_ns
@@ -21,7 +21,7 @@ from fleutan.errors import UsageError
 from fleutan.exports import csv, json
 from fleutan.exports.conversion import PORTS, Conversion
 from fleutan.exports.sflowtool.heads import Dialect
-from fleutan.faces.cli.figures import printable
+from fleutan.faces.cli.figures import printable, utc
 from fleutan.faces.cli.pages import Look, exporters
 from fleutan.faces.cli.terminal import screen
 from fleutan.fields import require
@@ -80,7 +80,7 @@ def source_of(words: Mapping[str, Any]) -> Sockets | Recorded:
     if words["read"]:
         clock = monotonic_ns if words["playback"] else None
         return Recorded(words["read"], words["ports"], clock, sampler=sampler_of(words))
-    return Sockets(words["ports"] or (PORT,), words["addresses"])
+    return Sockets(words["ports"] or (PORT,), words["addresses"], words["sockets"] or 1)
 
 
 def hidden(source: Source, words: Mapping[str, Any]) -> Source:
@@ -130,6 +130,8 @@ def form_of(words: Mapping[str, Any]) -> Form:
     fields = fields_of(words["fields"])
     if fields and form not in ("flows", "csv"):
         raise UsageError("-o goes with --flows and --csv; -L has the fields of the text")
+    if words["scale"] and form not in ("flows", "csv"):
+        raise UsageError("--scale goes with --flows and --csv: the text has counts as they were sent")
     if words["summary"]:
         return Summary(_account(words), int((words["interval"] or 0) * 1e9), monotonic_ns)
     if words["columns"]:
@@ -155,9 +157,8 @@ def _account(words: Mapping[str, Any]) -> Callable[[Accounts], Iterator[bytes]]:
         if words["summary"] == "csv":
             yield from csv.lines(table)
         elif words["summary"] == "json":
-            at = datetime.fromtimestamp(table.reading.at_ns / 1e9, UTC).isoformat().replace("+00:00", "Z")
             sections = {"problems": [one._asdict() for one in problems]}
-            yield from json.document(table, {"at": at}, "exporters", sections)
+            yield from json.document(table, {"at": utc(table.reading.at_ns)}, "exporters", sections)
         else:
             here = screen(sys.stdout)
             lines = exporters.page(table, problems, Look(here))

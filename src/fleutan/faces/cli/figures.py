@@ -193,3 +193,10 @@ def of_group(heading: Heading) -> Callable[[Any], str]:
         return truth
     write = _BY_UNIT.get(heading.unit, str)
     return lambda value: _word(heading.key, write(value))
+
+
+def utc(at_ns: int) -> str:
+    """A time as documents have it (RFC 3339)."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at_ns / 1e9, UTC).isoformat().replace("+00:00", "Z")

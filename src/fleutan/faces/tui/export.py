@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from fleutan.exports import json
 from fleutan.faces.cli.answers import head_of
+from fleutan.faces.cli.figures import utc
 from fleutan.faces.tui.grouping import SUMS
 from fleutan.faces.tui.history import FIGURES
 from fleutan.faces.tui.model import Model
@@ -80,7 +80,7 @@ def _history(model: Model, key: int) -> Iterator[bytes]:
     times = model.history.times()
     series = {name: model.history.of(key, name).tolist() for name in FIGURES}
     points = [
-        {"at": _utc(at), **{BY_NAME[name].key: _value(name, values[number]) for name, values in series.items()}}
+        {"at": utc(at), **{BY_NAME[name].key: _value(name, values[number]) for name, values in series.items()}}
         for number, at in enumerate(times.tolist())
     ]
     head = {"schema": "fleutan/history/1", **head_of(model.live)}
@@ -94,7 +94,3 @@ def _value(name: str, value: float) -> Any:
     if name == "limit":
         return SEVERITY[int(value)]
     return round(value, 3) if BY_NAME[name].type == "float" else round(value)
-
-
-def _utc(at_ns: int) -> str:
-    return datetime.fromtimestamp(at_ns / 1e9, UTC).isoformat().replace("+00:00", "Z")
