@@ -20,8 +20,8 @@ from fleutan.linux import capabilities
 from fleutan.live import Question
 from fleutan.live import paths as live
 from fleutan.live.paths import Settings, Wanted, ask
+from fleutan.protocols.tracing.hops import Rules
 from fleutan.protocols.tracing.probes import Flow
-from fleutan.protocols.tracing.trace import Rules
 from fleutan.sources.capture import Reader
 from fleutan.sources.paths import Aim, Traced
 from fleutan.table import Table

@@ -11,8 +11,8 @@ from tests.protocols.tracing.packets import FAR, NEAR, message
 from tests.sources.test_paths import HERE, WALL, Network
 
 from fleutan.linux.egress import Sent
+from fleutan.protocols.tracing.hops import Rules
 from fleutan.protocols.tracing.probes import Flow, Probe, packet
-from fleutan.protocols.tracing.trace import Rules
 from fleutan.sources.multipath import FlowIds, trace
 from fleutan.sources.paths import ICMP, ICMPV6, TCP, UDP, Aim
 

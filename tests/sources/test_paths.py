@@ -20,9 +20,10 @@ from fleutan.errors import NotSupported
 from fleutan.linux.egress import Sent, Unsendable
 from fleutan.linux.namespaces import Namespace, current
 from fleutan.linux.tcpfilter import Peer
+from fleutan.protocols.tracing.hops import SECOND, Rules
 from fleutan.protocols.tracing.probes import ACK, SYN, Flow, Probe
 from fleutan.protocols.tracing.replies import Label, Quote, Reply
-from fleutan.protocols.tracing.trace import SECOND, Rules, Trace
+from fleutan.protocols.tracing.trace import Trace
 from fleutan.sources import paths
 from fleutan.sources.paths import ICMP, TCP, UDP, Aim, Kernel, Numbers, octets, path_of, template, trace
 

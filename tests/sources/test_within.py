@@ -15,8 +15,8 @@ from tests.sources.test_paths import HERE, WALL, Network, addresses
 from fleutan.analysis.paths import Hop, Path, Router
 from fleutan.linux.egress import Sent
 from fleutan.linux.namespaces import Namespace, current
+from fleutan.protocols.tracing.hops import SECOND, Rules
 from fleutan.protocols.tracing.probes import Flow
-from fleutan.protocols.tracing.trace import SECOND, Rules
 from fleutan.sources import within
 from fleutan.sources.paths import UDP, Aim, Traced
 

@@ -17,8 +17,8 @@ from fleutan.analysis.paths import Path, merged
 from fleutan.column import Column, text_column
 from fleutan.errors import FleutanError, UsageError
 from fleutan.live import Asked, Question
+from fleutan.protocols.tracing.hops import SECOND, Rules
 from fleutan.protocols.tracing.probes import Flow
-from fleutan.protocols.tracing.trace import SECOND, Rules
 from fleutan.sources import flows, multipath, paths, within
 from fleutan.sources.capture import Capture, NamespaceDump, Reader
 from fleutan.sources.errorqueues import ErrorQueues

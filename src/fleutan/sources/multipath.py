@@ -17,10 +17,10 @@ from fleutan.linux import ports
 from fleutan.linux.egress import Sent
 from fleutan.linux.namespaces import Namespace
 from fleutan.linux.tcpfilter import Peer
+from fleutan.protocols.tracing.hops import Rules
 from fleutan.protocols.tracing.multipath import Multipath
 from fleutan.protocols.tracing.probes import Flow, Probe
 from fleutan.protocols.tracing.replies import Reply
-from fleutan.protocols.tracing.trace import Rules
 from fleutan.protocols.tracing.tracer import Tracer
 from fleutan.sources.paths import LINUX, TCP, UDP, Aim, Kernel, Packets, Traced, missed_by, peer, routers, run, template
 

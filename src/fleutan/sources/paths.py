@@ -24,10 +24,11 @@ from fleutan.linux.egress import Sent, has_rivals, source_for
 from fleutan.linux.namespaces import Namespace, entered
 from fleutan.linux.probing import RawProber
 from fleutan.linux.tcpfilter import Peer
+from fleutan.protocols.tracing.hops import REACHED, SILENT, Answer, Rules
+from fleutan.protocols.tracing.hops import Hop as Distance
 from fleutan.protocols.tracing.probes import ACK, SYN, Flow, Probe, packet
 from fleutan.protocols.tracing.replies import Reply, parse
-from fleutan.protocols.tracing.trace import REACHED, SILENT, Answer, Rules, Trace
-from fleutan.protocols.tracing.trace import Hop as Distance
+from fleutan.protocols.tracing.trace import Trace
 from fleutan.protocols.tracing.tracer import Tracer, W
 from fleutan.protocols.tracing.within import Within
 

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 
 from fleutan.linux.egress import Unsendable
 from fleutan.linux.namespaces import Namespace
-from fleutan.protocols.tracing.trace import LAST, REACHED, Rules
+from fleutan.protocols.tracing.hops import LAST, REACHED, Rules
 from fleutan.sources import paths
 from fleutan.sources.paths import LINUX, Aim, Kernel, Renew, Traced
 

@@ -7,9 +7,10 @@ import heapq
 from collections.abc import Callable, Sequence
 from itertools import count
 
+from fleutan.protocols.tracing.hops import SECOND
 from fleutan.protocols.tracing.probes import SYN, Flow, Probe
 from fleutan.protocols.tracing.replies import Reply
-from fleutan.protocols.tracing.trace import SECOND, Trace
+from fleutan.protocols.tracing.trace import Trace
 from fleutan.protocols.tracing.tracer import Tracer
 
 MS = 1_000_000

@@ -10,10 +10,10 @@ from itertools import count
 
 import pytest
 
+from fleutan.protocols.tracing.hops import SECOND, Rules
 from fleutan.protocols.tracing.multipath import Multipath
 from fleutan.protocols.tracing.probes import Flow, Probe
 from fleutan.protocols.tracing.replies import Reply
-from fleutan.protocols.tracing.trace import SECOND, Rules
 from fleutan.protocols.tracing.tracer import Tracer
 
 MS = 1_000_000

@@ -10,20 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.protocols.tracing.networks import HERE, MS, THERE, WALL, Chain, probe, reply, router, run
 
+from fleutan.protocols.tracing.hops import CLOSED, LAST, LOOP, REACHED, REFUSED, SECOND, SILENT, Hop, Rules
 from fleutan.protocols.tracing.probes import ACK, SYN, Probe
 from fleutan.protocols.tracing.replies import Quote, Reply
-from fleutan.protocols.tracing.trace import (
-    CLOSED,
-    LAST,
-    LOOP,
-    REACHED,
-    REFUSED,
-    SECOND,
-    SILENT,
-    Hop,
-    Rules,
-    Trace,
-)
+from fleutan.protocols.tracing.trace import Trace
 
 
 def sources(trace: Trace) -> list[list[bytes]]:

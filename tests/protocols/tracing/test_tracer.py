@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from tests.protocols.tracing.networks import MS, WALL, Chain, probe, reply, router, run
 
-from fleutan.protocols.tracing.trace import REACHED, SECOND, UNSENT, Rules, Trace
+from fleutan.protocols.tracing.hops import REACHED, SECOND, UNSENT, Rules
+from fleutan.protocols.tracing.trace import Trace
 from fleutan.protocols.tracing.tracer import Tracer
 
 

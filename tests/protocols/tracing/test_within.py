@@ -9,9 +9,10 @@ import pytest
 from tests.protocols.tracing.networks import WALL, run
 from tests.protocols.tracing.packets import FAR, NEAR
 
+from fleutan.protocols.tracing.hops import CLOSED, LAST, LOOP, REACHED, REFUSED, SECOND, Rules
 from fleutan.protocols.tracing.probes import Flow, Probe, packet
 from fleutan.protocols.tracing.replies import Quote, Reply
-from fleutan.protocols.tracing.trace import CLOSED, LAST, LOOP, REACHED, REFUSED, SECOND, Rules, Trace
+from fleutan.protocols.tracing.trace import Trace
 from fleutan.protocols.tracing.within import Within
 
 MS = 1_000_000

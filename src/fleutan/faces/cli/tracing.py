@@ -32,7 +32,7 @@ from fleutan.faces.cli.paths import LOAD_SECONDS
 from fleutan.faces.cli.plans import plan
 from fleutan.faces.cli.terminal import screen
 from fleutan.live.paths import Answer, Settings, ask
-from fleutan.protocols.tracing.trace import SECOND, Rules
+from fleutan.protocols.tracing.hops import SECOND, Rules
 from fleutan.sources.capture import Reader
 from fleutan.sources.places import Places
 from fleutan.views.flows import MACHINE_FIELDS

@@ -12,20 +12,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fleutan.protocols.tracing.branches import Branches
+from fleutan.protocols.tracing.hops import REACHED, REFUSED, SECOND, UNSENT, Answer, Hop, Rules
 from fleutan.protocols.tracing.met import Ask
 from fleutan.protocols.tracing.probes import Probe
 from fleutan.protocols.tracing.replies import Reply
-from fleutan.protocols.tracing.trace import (
-    OF_DESTINATION,
-    REACHED,
-    REFUSALS,
-    REFUSED,
-    SECOND,
-    UNSENT,
-    Answer,
-    Hop,
-    Rules,
-)
+from fleutan.protocols.tracing.trace import OF_DESTINATION, REFUSALS
 
 #: Routers answer once a second for each host that asks, after some answers at once (Linux:
 #: icmp_ratelimit): a hop that left a probe unanswered is asked so slowly, and slower each time.

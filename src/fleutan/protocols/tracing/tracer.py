@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from fleutan.protocols.tracing.hops import SECOND
 from fleutan.protocols.tracing.probes import Flow, Probe
 from fleutan.protocols.tracing.replies import Reply
-from fleutan.protocols.tracing.trace import SECOND
 
 #: IPPROTO_ICMP and IPPROTO_ICMPV6: an answer to an echo does not bring its checksum back.
 _ICMP = (1, 58)

@@ -9,9 +9,10 @@ without a payload.  Everything else is the business of ``tracer``.
 from __future__ import annotations
 
 from fleutan.protocols.tracing.headers import IPV4, IPV6
+from fleutan.protocols.tracing.hops import LAST, REACHED, SILENT, Hop, Rules, Under
 from fleutan.protocols.tracing.probes import UDP_HEADER, Probe
 from fleutan.protocols.tracing.replies import Reply
-from fleutan.protocols.tracing.trace import LAST, REACHED, SILENT, Hop, Rules, Trace, Under
+from fleutan.protocols.tracing.trace import Trace
 
 #: How long a bare probe is, by IP version: no other packet of a flow in use is.
 _SIZES = {4: IPV4.size + UDP_HEADER.size, 6: IPV6.size + UDP_HEADER.size}
