@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from difflib import unified_diff
 from pathlib import Path
 
@@ -27,3 +27,11 @@ def golden() -> Callable[[str, str], None]:
         assert text == kept, "\n".join(["'make golden' rewrites it", *difference])
 
     return compare
+
+
+@pytest.fixture
+def closed() -> Iterator[None]:
+    """What was opened is closed, also where not all could be."""
+    before = os.listdir("/proc/self/fd")
+    yield
+    assert os.listdir("/proc/self/fd") == before

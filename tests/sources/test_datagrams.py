@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import socket
 import subprocess
@@ -21,14 +20,7 @@ from fleutan.protocols.datagrams import Datagrams
 from fleutan.sources.datagrams import SLICE, Account, Sockets, ended_by_signals, quiet
 
 DEADLINE = 10.0
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    """What was opened is closed, also where not all could be."""
-    before = os.listdir("/proc/self/fd")
-    yield
-    assert os.listdir("/proc/self/fd") == before
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 def send(payload: bytes, port: int, host: str = "127.0.0.1") -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -26,13 +25,7 @@ HOSTS = {4: "127.0.0.1", 6: "::1"}
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 FOUR, SIX = [0, 0xFFFF_7F00_0009], [0x20010DB8 << 32, 7]
 DEADLINE = 10.0
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    before = os.listdir("/proc/self/fd")
-    yield
-    assert os.listdir("/proc/self/fd") == before
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 def collector(version: int) -> socket.socket:

@@ -31,7 +31,23 @@ _WHOLE = 0xFFFF
 Mask = NDArray[np.bool_]
 
 
-class Samples:
+class _File:
+    """A capture file, whose header is written once."""
+
+    def __init__(self, link_type: int) -> None:
+        self._header = [pcap_header(link_type)]
+
+    def head(self) -> Iterator[bytes]:
+        """The header, the first time."""
+        while self._header:
+            yield self._header.pop()
+
+    def end(self) -> Iterator[bytes]:
+        """The header, where nothing came."""
+        return self.head()
+
+
+class Samples(_File):
     """The headers of sampled packets as a capture file of Ethernet frames; of discarded ones with ``discards``.
 
     A sample that begins with its IP header has an Ethernet header without addresses before it; what
@@ -39,12 +55,12 @@ class Samples:
     """
 
     def __init__(self, discards: bool = False) -> None:
+        super().__init__(_ETHERNET)
         self._kind = DISCARD if discards else SAMPLE
-        self._begun = False
 
     def of(self, batch: Batch) -> Iterator[bytes]:
         """The samples of a batch."""
-        yield from self._head()
+        yield from self.head()
         walk = batch.found.sflow
         if walk is None:
             return
@@ -63,17 +79,8 @@ class Samples:
         at_ns = batch.found.datagrams.at_ns[batch.found.sflow_rows[values["datagram"][rows]]]
         yield pcap_records(frames, np.maximum(lengths, frames.sizes), at_ns)
 
-    def end(self) -> Iterator[bytes]:
-        """The file's header, where nothing came."""
-        return self._head()
 
-    def _head(self) -> Iterator[bytes]:
-        if not self._begun:
-            self._begun = True
-            yield pcap_header(_ETHERNET)
-
-
-class Wrapped:
+class Wrapped(_File):
     """The datagrams themselves, in UDP and IP again.
 
     Where there is a filter those only of which it means a record, and those that tell how others are
@@ -81,26 +88,17 @@ class Wrapped:
     """
 
     def __init__(self) -> None:
-        self._begun = False
+        super().__init__(_RAW)
 
     def of(self, batch: Batch) -> Iterator[bytes]:
         """The datagrams of a batch."""
-        yield from self._head()
+        yield from self.head()
         datagrams, kept = batch.found.datagrams, batch.kept
         if kept is not None:
             places = np.union1d(batch.placed.datagram[kept], _teaching(batch.found))
             datagrams = datagrams.take(places[places >= 0])
         packets = joined(_enclosed(datagrams))
         yield pcap_records(packets, packets.sizes, datagrams.at_ns)
-
-    def end(self) -> Iterator[bytes]:
-        """The file's header, where nothing came."""
-        return self._head()
-
-    def _head(self) -> Iterator[bytes]:
-        if not self._begun:
-            self._begun = True
-            yield pcap_header(_RAW)
 
 
 def _teaching(found: Decoded) -> Ints:
