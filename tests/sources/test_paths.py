@@ -155,6 +155,25 @@ def test_a_full_queue_is_waited_for_but_not_forever() -> None:
     assert 4 * SECOND <= network.now < 5 * SECOND
 
 
+@dataclass
+class Late(Network):
+    """This process gets its turn long after it looked, and answers have come meanwhile."""
+
+    def receive(self, seconds: float) -> list[tuple[bytes, int]]:
+        until = WALL + self.now + int(seconds * SECOND)
+        looked = max(WALL + self.now, min([until, *(at_ns for _, at_ns in self.coming)]))  # the first answer wakes it
+        self.now = looked - WALL + 5 * SECOND
+        ready = [one for one in self.coming if one[1] <= looked]
+        self.coming = [one for one in self.coming if one[1] > looked]
+        return ready
+
+
+def test_what_came_while_this_process_had_no_turn_is_not_lost() -> None:
+    rules = dict.fromkeys(RULES, Rules(queries=3, wait_ns=SECOND // 10))
+    [found] = trace([aim()], HERE, rules, 0, None, Late().kernel())
+    assert (found.path.ended, [hop.lost for hop in found.path.hops]) == ("reached", [0] * 4)
+
+
 def test_what_is_not_let_out_ends_the_way() -> None:
     [found] = trace([aim()], HERE, RULES, 0, None, Network(refuses=1).kernel())
     assert (found.errno, found.path.ended, found.path.hops) == (errno.EPERM, "unsent", ())

@@ -278,10 +278,11 @@ def run(tracing: Tracer[W], out: Mapping[int, Wire], ears: Wire, renew: Callable
                 one.unsent(sent.errno)
             else:
                 one.sent(probe.number, sent.at_ns)
-        seconds = tracing.seconds(kernel.clock())
+        asked_ns = kernel.clock()
+        seconds = tracing.seconds(asked_ns)
         if seconds is not None:
             hear(min(seconds, _LISTEN))
-        tracing.expire(kernel.clock())
+        tracing.expire(asked_ns)  # all that came before has been heard, however late this process gets its turn
 
 
 def _patient(hear: Callable[[float], None], kernel: Kernel) -> Callable[[Wire, Probe], Sent]:
