@@ -87,7 +87,7 @@ def test_packets_are_sampled_instead(tmp_path: Path) -> None:
 
 
 def test_a_file_of_many_chunks_is_read_in_bounded_memory(tmp_path: Path) -> None:
-    payloads = [bytes([number & 0xFF]) * 1400 for number in range(6000)]
+    payloads = [bytes([number & 0xFF]) * 1400 for number in range(12000)]
     path = written(tmp_path / "a.pcap", *map(frame, payloads))
     assert os.path.getsize(path) > 3 * recorded.CHUNK
     with Recorded(path) as source:

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol, Self
 import numpy as np
 
 from fleutan.linux import listening
+from fleutan.linux.allocation import keep_freed
 from fleutan.linux.receiving import Received, Receiver
 from fleutan.protocols.datagrams import Datagrams
 from fleutan.protocols.spans import Spans
@@ -90,6 +91,7 @@ class Sockets:
         self.ears: list[listening.Ear] = []
 
     def __enter__(self) -> Self:
+        keep_freed()
         with ExitStack() as held:
             for port in self._ports:
                 for address in self._addresses or LOOPBACK:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan.errors import FleutanError
+from fleutan.linux.allocation import keep_freed
 from fleutan.protocols.capture import rejects
 from fleutan.protocols.capture.datagrams import udp_datagrams
 from fleutan.protocols.capture.fragments import Fragments
@@ -32,7 +33,7 @@ Ints = NDArray[np.int64]
 #: What stands for standard input.
 STANDARD_INPUT = "-"
 #: Octets read at a time: columns of so many datagrams are worth their making, and stay in a CPU's cache.
-CHUNK = 2 << 20
+CHUNK = 4 << 20
 #: What a pipe is asked to hold, so that little is read at a time only where little comes.
 _PIPE = 1 << 20
 #: Of these nothing can be read, so that to go on would look like an empty file.
@@ -69,6 +70,7 @@ class Recorded:
         self._wake = -1
 
     def __enter__(self) -> Self:
+        keep_freed()
         with ExitStack() as held:
             self._file = self._opened(held)
             self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory that is freed and asked for again."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from fleutan.linux.allocation import keep_freed
+
+#: Page faults of fifty batches of 36 MiB, one after the other.
+_FAULTS = """
+import resource, sys
+import numpy as np
+from fleutan.linux.allocation import keep_freed
+if sys.argv[1] == "kept":
+    assert keep_freed()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+before = faults()
+for _ in range(50):
+    arrays = [np.ones(12 << 20, np.uint8) for _ in range(3)]
+    del arrays
+print(faults() - before)
+"""
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+
+
+def faults(how: str) -> int:
+    done = subprocess.run([sys.executable, "-c", _FAULTS, how], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+@glibc
+def test_pages_are_not_asked_for_again() -> None:
+    assert 10 * faults("kept") < faults("given back")
+
+
+@glibc
+def test_it_may_be_said_again() -> None:
+    assert keep_freed()
+    assert keep_freed()
+
+
+def test_another_c_library_has_nothing_to_say() -> None:
+    assert keep_freed(object()) is False
+
+
+def test_a_refusal_is_told() -> None:
+    assert keep_freed(SimpleNamespace(mallopt=lambda *_: 0)) is False
