@@ -54,18 +54,19 @@ def file_header(octets: Octets) -> Pcap:
 def walk(octets: Octets, pcap: Pcap, counted: Counter[str]) -> Walked:
     """The whole records from the first octet on; one loop, in which a record is one step of Python."""
     found: list[int] = []
-    at, size, end = 0, pcap.header_size, len(octets)
+    at, size, longest = 0, pcap.header_size, LONGEST
+    last = len(octets) - size  # where a record's header fits at the latest
     captured_at = Struct(f"{pcap.order}8xI").unpack_from
     append = found.append
     possible = True
-    while at + size <= end:
+    while at <= last:
         (captured,) = captured_at(octets, at)
-        behind = at + size + captured
-        if captured > LONGEST or behind > end:
-            possible = captured <= LONGEST
+        behind = at + captured
+        if captured > longest or behind > last:
+            possible = captured <= longest
             break
         append(at)
-        at = behind
+        at = behind + size
     if not possible:
         counted[rejects.LENGTH] += 1
     return Walked(_frames(octets, pcap, found), at, 0, possible)

@@ -40,10 +40,15 @@ class Columns:
             if rows is self.everything:
                 self._values[name] = values
                 return
-            self._values[name] = np.zeros((len(self.everything), *values.shape[1:]), values.dtype)
-            self._known[name] = np.zeros(len(self.everything), np.bool_)
-        if name in self._known:
+            self._begin(name, rows, values)
+        elif name in self._known:
             self._fill(self._values[name], self._known[name], rows, values)
+
+    def _begin(self, name: str, rows: Ints, values: Values) -> None:
+        column = np.zeros((len(self.everything), *values.shape[1:]), values.dtype)
+        known = np.zeros(len(self.everything), np.bool_)
+        column[rows], known[rows] = values, True
+        self._values[name], self._known[name] = column, known
 
     @staticmethod
     def _fill(column: Values, known: Known, rows: Ints, values: Values) -> None:

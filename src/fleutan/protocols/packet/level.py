@@ -106,9 +106,10 @@ class Level:
             cut = ~whole
             self._read_cut(layout, pieces[cut], group.take(cut))
             pieces, group = pieces[whole], group.take(whole)
-        agreed = self._agreed(layout, pieces, group)
-        if not agreed.all():
-            pieces, group = pieces[agreed], group.take(agreed)
+        if layout.expected:
+            agreed = self._agreed(layout, pieces, group)
+            if not agreed.all():
+                pieces, group = pieces[agreed], group.take(agreed)
         self._note(layout, group)
         header = Header(layout, pieces, group)
         for each in layout.members:
@@ -135,7 +136,7 @@ class Level:
     def _agreed(self, layout: Layout, pieces: Windows, group: Group) -> Mask:
         """The rows that say what is expected of the header, as far as they go."""
         agreed = np.ones(len(group.rows), np.bool_)
-        for each in layout.members if layout.expected else ():
+        for each in layout.members:
             for value in (value for name, value in layout.expected if name == each.name):
                 agreed &= (member(pieces, each) == value) | (group.ends - group.at < each.end)
         if not layout.guessed:
