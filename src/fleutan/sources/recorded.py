@@ -33,7 +33,7 @@ Ints = NDArray[np.int64]
 #: What stands for standard input.
 STANDARD_INPUT = "-"
 #: Octets read at a time: columns of so many datagrams are worth their making, and stay in a CPU's cache.
-CHUNK = 4 << 20
+CHUNK = 3 << 20
 #: What a pipe is asked to hold, so that little is read at a time only where little comes.
 _PIPE = 1 << 20
 #: Of these nothing can be read, so that to go on would look like an empty file.
