@@ -49,7 +49,7 @@ def laid_out(octets: bytes, known: Plans, recorded: bool = True) -> Received | N
     return Received(found[0], len(octets), b"", AT, recorded, laid) if found and laid is not None else None
 
 
-def same(octets: bytes) -> bool:
+def assert_same(octets: bytes) -> bool:
     """Whether there are plans for a datagram, whose output is then that of messages."""
     found = False
     for faithful in (True, False):
@@ -77,7 +77,7 @@ def same(octets: bytes) -> bool:
     st.sampled_from([bytes([10, 9, 8, 7]), bytes(15) + b"\1"]),
 )
 def test_plans_print_what_messages_print(samples: list[Sample], agent: bytes) -> None:
-    assert same(datagram(*samples, agent=agent))
+    assert assert_same(datagram(*samples, agent=agent))
 
 
 @settings(deadline=None, max_examples=200)
@@ -86,14 +86,22 @@ def test_what_is_broken_is_printed_as_messages_print_it(some: list[Element], dat
     octets = bytearray(datagram(flow(*some), flow(header())))
     for _ in range(data.draw(st.integers(1, 3))):
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.sampled_from([0, 1, 4, 16, 128, 255]))
-    same(bytes(octets[: data.draw(st.one_of(st.just(len(octets)), st.integers(0, len(octets))))]))
+    assert_same(bytes(octets[: data.draw(st.one_of(st.just(len(octets)), st.integers(0, len(octets))))]))
+
+
+#: Captures of one datagram each, that octets follow, that lacks its padding, and that is cut.
+LEFT_TO_MESSAGES = {
+    "goflow2_TestExpandedSFlowDecode_0.pcap",
+    "goflow2_TestSFlowDecodeDropExtendedFunction_0.pcap",
+    "tcpdump_sflow_print-segv.pcap",
+}
 
 
 @needs_captures
 @pytest.mark.parametrize("name", sorted(path.name for path in (CAPTURES / "sflow").glob("*.pcap")))
 def test_captures_are_printed_as_by_messages(name: str) -> None:
-    for octets in udp_payloads(f"sflow/{name}"):
-        same(octets)
+    planned = {assert_same(octets) for octets in udp_payloads(f"sflow/{name}")}
+    assert (True in planned) == (name not in LEFT_TO_MESSAGES)
 
 
 def test_samples_of_one_size_may_differ() -> None:
