@@ -16,7 +16,7 @@ from typing import Literal
 from fleutan.errors import UsageError
 
 Kind = Literal["key", "label", "gauge", "counter"]
-Type = Literal["int", "float", "bool", "text", "address", "ints"]
+Type = Literal["int", "float", "bool", "text", "address", "ints", "octets"]
 
 #: The words of ``proto`` by the number that IP has for it (IPPROTO_*, include/uapi/linux/in.h).
 PROTOS = {
@@ -370,6 +370,15 @@ FIELDS: tuple[Field, ...] = (
     Field("restarts", "counter", "int", "", "times that the exporter began anew", "table exporters: sequence numbers"),
     Field("rates", "label", "ints", "", "sampling rates seen, at most eight", "table exporters"),
     Field("sampler_drops", "counter", "int", "", "samples that the agent dropped", "table records: sFlow drops"),
+    # -- the past (tables of the lake, and answers of modules)
+    Field("time", "label", "int", "ns", "when the row's interval began, or when it happened (UTC)", "tables of the lake"),
+    Field("node", "key", "text", "", "host that recorded it", "tables of the lake"),
+    Field("header", "label", "octets", "", "first octets of the packet, from the link's header on", "table samples: sampled header"),
+    Field("link_type", "label", "int", "", "what the header begins with, as capture files number it: 1 Ethernet, 101 IP", "table samples: sampled header"),
+    Field("flows", "counter", "int", "", "flows: flow records, or what is told apart by its ends and protocol", "tables of modules"),
+    Field("rank", "label", "int", "", "place in the order, from 1", "tables of modules"),
+    Field("address", "key", "address", "", "address of either end", "tables of modules"),
+    Field("port", "key", "int", "", "port of either end", "tables of modules"),
 )
 # fmt: on
 
