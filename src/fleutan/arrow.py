@@ -3,6 +3,7 @@
 
 Numbers are handed over as they lie in memory.  Text becomes plain UTF-8, built by numpy from
 the codes.  An address gives three columns: its text, and the signed halves as NAME_hi, NAME_lo.
+Octets are binary.
 """
 
 from __future__ import annotations
@@ -24,17 +25,18 @@ _NUMBERS = {"int": na.int64, "float": na.float64}
 class ArrowTable:
     """Offers the Arrow PyCapsule stream of some columns; every call gives a new stream.
 
-    With ``row`` there is one more column of that name: the number of each row, from 0.
+    With ``row`` there is one more column of that name: the number of each row, from 0.  Without
+    ``texts`` addresses are their halves only.
     """
 
-    def __init__(self, columns: Mapping[str, Column], row: str | None = None) -> None:
+    def __init__(self, columns: Mapping[str, Column], row: str | None = None, texts: bool = True) -> None:
         rows = next((len(column) for column in columns.values()), 0)
         children: dict[str, Any] = {}
         if row is not None:
             children[row] = _number(na.int64(), np.arange(rows), None)
         for name, column in columns.items():
             field = require(name)
-            children |= _arrays(field.key, field.type, column)
+            children |= _arrays(field.key, field.type, column, texts)
         self._array = na.c_array_from_buffers(
             na.struct({key: array.schema for key, array in children.items()}),
             rows,
@@ -42,29 +44,40 @@ class ArrowTable:
             children=list(children.values()),
         )
 
+    @property
+    def array(self) -> Any:
+        """The columns as one struct array of nanoarrow."""
+        return self._array
+
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return na.c_array_stream(self._array).__arrow_c_stream__(requested_schema)
 
 
-def _arrays(key: str, type_: str, column: Column) -> dict[str, Any]:
+def _arrays(key: str, type_: str, column: Column, texts: bool) -> dict[str, Any]:
     if type_ == "address":
-        words, codes = address.distinct(column.values)
-        if column.known is not None:
-            codes = np.where(column.known, codes, -1).astype(np.int32)
-        halves = [np.ascontiguousarray(column.values[:, half]) for half in (0, 1)]
-        return {
-            key: _text(codes, tuple(words)),
-            f"{key}_hi": _number(na.int64(), halves[0], column.known),
-            f"{key}_lo": _number(na.int64(), halves[1], column.known),
-        }
-    if type_ == "text":
-        return {key: _text(column.values, column.words or ())}
+        return (_addresses(key, column) if texts else {}) | _halves(key, column)
+    if type_ in ("text", "octets"):
+        return {key: _text(column.values, column.words or (), type_)}
     if type_ == "ints":
         return {key: _lists(column.values, column.words or ())}
     if type_ == "bool":
         bits = np.packbits(column.values.astype(np.bool_), bitorder="little")
         return {key: na.c_array_from_buffers(na.bool_(), len(column), [_validity(column.known), bits])}
     return {key: _number(_NUMBERS[type_](), column.values, column.known)}
+
+
+def _addresses(key: str, column: Column) -> dict[str, Any]:
+    words, codes = address.distinct(column.values)
+    if column.known is not None:
+        codes = np.where(column.known, codes, -1).astype(np.int32)
+    return {key: _text(codes, tuple(words))}
+
+
+def _halves(key: str, column: Column) -> dict[str, Any]:
+    halves = [np.ascontiguousarray(column.values[:, half]) for half in (0, 1)]
+    return {
+        f"{key}_{end}": _number(na.int64(), half, column.known) for end, half in zip(("hi", "lo"), halves, strict=True)
+    }
 
 
 def _number(schema: Any, values: NDArray[Any], known: NDArray[np.bool_] | None) -> Any:
@@ -76,12 +89,13 @@ def _validity(known: NDArray[np.bool_] | None) -> NDArray[np.uint8] | None:
     return None if known is None else np.packbits(known, bitorder="little")
 
 
-def _text(codes: NDArray[np.int32], words: tuple[str, ...]) -> Any:
-    encoded = [word.encode("utf-8", "replace") for word in words]
+def _text(codes: NDArray[np.int32], words: tuple[Any, ...], type_: str = "text") -> Any:
+    encoded = [word.encode("utf-8", "replace") for word in words] if type_ == "text" else words
     pool = np.frombuffer(b"".join(encoded), np.uint8)
     offsets, places = _gather(codes, np.array([len(word) for word in encoded], np.int64))
     known = codes >= 0
-    return na.c_array_from_buffers(na.large_string(), len(codes), [_validity(known), offsets, pool[places]])
+    schema = na.large_string() if type_ == "text" else na.large_binary()
+    return na.c_array_from_buffers(schema, len(codes), [_validity(known), offsets, pool[places]])
 
 
 def _lists(codes: NDArray[np.int32], words: tuple[tuple[int, ...], ...]) -> Any:

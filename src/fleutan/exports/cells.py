@@ -61,13 +61,20 @@ def cell_of(type_: Type, column: Column, dialect: Dialect) -> Cell:
     """The cell that writes a column of that type of the catalogue."""
     if type_ == "address":
         return AddressCell(column, dialect)
-    if type_ in ("text", "ints"):
-        encode: Callable[[Any], bytes] = dialect.text if type_ == "text" else dialect.ints
+    if type_ in ("text", "ints", "octets"):
+        encode = _encoder(type_, dialect)
         codes, words = _used(column)
         return WordCell(codes, [encode(word) for word in words], dialect.null)
     if type_ == "bool":
         return WordCell(np.where(column.mask(), column.values, -1), [b"false", b"true"], dialect.null)
     return FloatCell(column, dialect.null) if type_ == "float" else IntCell(column, dialect.null)
+
+
+def _encoder(type_: Type, dialect: Dialect) -> Callable[[Any], bytes]:
+    """How a word of that type is written; octets are hexadecimal."""
+    if type_ == "octets":
+        return lambda word: dialect.text(word.hex())
+    return dialect.text if type_ == "text" else dialect.ints
 
 
 def _used(column: Column) -> tuple[NDArray[Any], Sequence[Any]]:

@@ -147,7 +147,7 @@ def both(known: Known | None, also: NDArray[np.bool_]) -> Known:
 def unknown(name: str, rows: int) -> Column:
     """A column of the field that nothing is known of."""
     type_ = require(name).type
-    if type_ in ("text", "ints"):
+    if type_ in ("text", "ints", "octets"):
         return Column(np.full(rows, -1, np.int32), None, ())
     shape = (rows, 2) if type_ == "address" else (rows,)
     dtype: Any = {"float": np.float64, "bool": np.bool_}.get(type_, np.int64)
