@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 #: What every file is written with: the second version's encodings are read in 0.6 of the time.
 OPTIONS = f"FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, KV_METADATA {{fleutan_schema: '{SCHEMA}'}}"
 
-#: The table of what is known of rows to seal, and all columns of it.
-_GATHERED, _WHOLE = "gathered", "whole"
+#: The relation of rows to seal.
+_WHOLE = "whole"
 #: Rows to seal: an Arrow array, and what is the same in all of them (SQL by name).
 Rows = tuple[Any, dict[str, str]]
 
@@ -53,31 +53,32 @@ def connect(threads: int, memory: str) -> DuckDBPyConnection:
 def seal(connection: DuckDBPyConnection, root: Path, of: str, kind: Kind, rows: Sequence[Rows], disk: Disk) -> int:
     """Writes the rows' parts, makes them count, and says how many rows there were; the gate must be there."""
     try:
-        _gather(connection, kind, rows)
+        gather(connection, kind, rows)
         hours = _hours(connection)
         parts = [part for hour, _ in hours for part in _written(connection, root, of, kind, hour, len(hours) == 1)]
     finally:
-        connection.execute(f"DROP VIEW IF EXISTS {_WHOLE}; DROP TABLE IF EXISTS {_GATHERED}")
+        connection.execute(f"DROP VIEW IF EXISTS {_WHOLE}; DROP TABLE IF EXISTS {_WHOLE}_known")
     placed(parts, disk)
     disk.unlink([tail(root, of, kind.name)])
     disk.sync_names(root / OPEN)
     return sum(count for _, count in hours)
 
 
-def _gather(connection: DuckDBPyConnection, kind: Kind, rows: Sequence[Rows]) -> None:
-    """All rows as one table of the database, in their order."""
+def gather(connection: DuckDBPyConnection, kind: Kind, rows: Sequence[Rows], name: str = _WHOLE) -> None:
+    """All rows as one relation of the database with every column of the kind, in their order."""
+    held = f"{name}_known"
     there = {child.name for array, _ in rows for child in array.schema.children}.union(*(one for _, one in rows))
     columns = ", ".join(f'"{name}" {type_}' for name, type_ in kind.columns if name in there)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_GATHERED} ({columns})")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {held} ({columns})")
     missing = "".join(f', CAST(NULL AS {type_}) AS "{name}"' for name, type_ in kind.columns if name not in there)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {_WHOLE} AS SELECT *{missing} FROM {_GATHERED}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT *{missing} FROM {held}")
     for constants, arrays in _alike(rows):
         columns_there = {child.name: f'"{child.name}"' for child in arrays[0].schema.children}
         connection.register("coming", Stream(arrays))
         try:
             named = constants | columns_there
             listed = ", ".join(f'"{name}"' for name in named)
-            connection.execute(f"INSERT INTO {_GATHERED} ({listed}) SELECT {', '.join(named.values())} FROM coming")
+            connection.execute(f"INSERT INTO {held} ({listed}) SELECT {', '.join(named.values())} FROM coming")
         finally:
             connection.unregister("coming")
 
@@ -92,7 +93,7 @@ def _alike(rows: Sequence[Rows]) -> Iterator[tuple[dict[str, str], list[Any]]]:
 
 def _hours(connection: DuckDBPyConnection) -> list[tuple[int, int]]:
     """The hours that rows are of, and how many each."""
-    query = f"SELECT time_ns // {HOUR} * {HOUR} AS hour, count(*) FROM {_GATHERED} GROUP BY hour ORDER BY hour"
+    query = f"SELECT time_ns // {HOUR} * {HOUR} AS hour, count(*) FROM {_WHOLE} GROUP BY hour ORDER BY hour"
     return connection.execute(query).fetchall()
 
 

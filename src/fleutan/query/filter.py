@@ -66,12 +66,17 @@ PAIRS: dict[str, tuple[str, str]] = {
 SYNONYMS = {"fwmark": "mark", "protocol": "proto", "pids": "pid"}
 #: The same where records of exporters are asked, whose ``protocol`` is that of the export.
 EXPORTED_SYNONYMS = {word: name for word, name in SYNONYMS.items() if word != "protocol"}
+#: The same of what a lake holds, with CoMo's words.
+PAST_SYNONYMS = {"fwmark": "mark", "pids": "pid", "input": "in_if", "output": "out_if"}
+#: What stands after a side, or after ``addr``, and asks of fields that belong to it: where ``input`` is known.
+BESIDE = {"asn": ("src_as", "dst_as"), "ether": ("src_mac", "dst_mac")}
 #: Words of CoMo and ss for what is not known of a flow here.
 ELSEWHERE = ("asn", "ether", "input", "output", "exporter", "from_ds", "to_ds", "autobound")
 #: Words that begin a condition without being fields.
 WORDS = ("all", "has", "exclude", *PAIRS, *SYNONYMS, *values.PROTOCOLS, *values.FAMILIES)
 
 _SIDES = ("src", "dst")
+_EITHER = ("addr", "host")
 _STATE_WORDS = ("state", "exclude")
 
 
@@ -151,8 +156,19 @@ class _Parser:
             return Known(self._names(self._next()))
         if word in _STATE_WORDS and not self._is_operator(0):
             return self._states(token)
+        if self._is_beside(token):  # ether src MAC, ether host MAC
+            side = self._next() if self._peek().word in (*_SIDES, *_EITHER) else token
+            chosen = (_SIDES.index(side.word),) if side.word in _SIDES else (0, 1)
+            return self._compared(token, tuple(BESIDE[token.word][one] for one in chosen))
+        if token.word in _EITHER and self._is_beside(self._peek()):  # addr asn N
+            token = self._next()
+            return self._compared(token, BESIDE[token.word])
         names = self._names(token)
         return self._sided(token, names[0]) if names[0] in _SIDES and len(names) == 1 else self._compared(token, names)
+
+    def _is_beside(self, token: Token) -> bool:
+        """Whether the token asks of what belongs to a side, and that can be known."""
+        return token.word in BESIDE and "input" in self._synonyms
 
     def _states(self, token: Token) -> Expression:
         """``state X state Y exclude Z``: one choice, as in ss; the first word says from what."""
@@ -177,8 +193,11 @@ class _Parser:
             self._next()
             sides = (side, self._next().word)
         qualifier = self._peek()
-        if qualifier.word in ELSEWHERE:
+        if qualifier.word in ELSEWHERE and not self._is_beside(qualifier):
             raise self._unexpected(qualifier)
+        if self._is_beside(qualifier):
+            token = self._next()
+            return self._compared(token, tuple(BESIDE[token.word][_SIDES.index(one)] for one in sides))
         if qualifier.word in PAIRS and qualifier.word != "queue":
             token = self._next()
             sides = tuple(PAIRS[token.word][_SIDES.index(one)] for one in sides)
@@ -247,7 +266,7 @@ class _Parser:
             raise self._failure(token, str(error)) from None
 
     def _hint(self, after: Token) -> str:
-        named = find(after.word) is not None or after.word in self._synonyms
+        named = after.word not in PAIRS and (find(after.word) is not None or after.word in self._synonyms)
         return f"; 'has {after.text}' asks whether it is known" if named else ""
 
     def _is_list(self, offset: int) -> bool:

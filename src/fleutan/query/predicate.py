@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A filter's expression as the condition of an SQL query, and what must be read to ask it.
 
-The dialect is DuckDB's.  Every value is a parameter; every identifier comes from the
-catalogue.  What lives here runs nothing and imports no database.
+Every value is a parameter; every identifier comes from the catalogue; ``dialects`` has the rest.
+What lives here runs nothing and imports no database.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fleutan.fields import BY_NAME
+from fleutan.query.dialects import DUCKDB, Dialect
 from fleutan.query.expression import (
     And,
     Comparison,
@@ -57,11 +58,17 @@ class Predicate:
     owner_fields: frozenset[str]
 
 
-def compile(expression: Expression) -> Predicate:  # noqa: A001  # what re calls it as well
-    """The condition that holds for exactly the flows that the expression matches."""
-    compiler = _Compiler()
+def compile(  # noqa: A001  # what re calls it as well
+    expression: Expression, dialect: Dialect = DUCKDB, owners_beside: bool = True, prefix: str = "filter"
+) -> Predicate:
+    """The condition that holds for exactly the flows that the expression matches.
+
+    ``owners_beside`` says whether a flow's owners are rows of the relation ``owners``; otherwise
+    they are columns of the flow, like all others.  Parameters are called ``prefix`` and a number.
+    """
+    compiler = _Compiler(dialect, owners_beside, prefix)
     sql = compiler.sql(expression)
-    owners = frozenset(name for name in compiler.fields if BY_NAME[name].of_owner)
+    owners = frozenset(name for name in compiler.fields if compiler.is_beside(name))
     fields = frozenset(compiler.fields) - owners
     return Predicate(sql, compiler.parameters, fields | {"owner"} if owners else fields, owners)
 
@@ -69,7 +76,8 @@ def compile(expression: Expression) -> Predicate:  # noqa: A001  # what re calls
 class _Compiler:
     """Writes conditions, and gathers their parameters and fields."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect, owners_beside: bool, prefix: str) -> None:
+        self._dialect, self._owners_beside, self._prefix = dialect, owners_beside, prefix
         self.parameters: dict[str, Any] = {}
         self.fields: set[str] = set()
 
@@ -100,17 +108,19 @@ class _Compiler:
         parts = [f"{self._column(name)} {comparison.operator} {value}" for name in comparison.names]
         return self._of_any(comparison.names[0], " OR ".join(parts))
 
-    @staticmethod
-    def _of_any(name: str, condition: str) -> str:
+    def is_beside(self, name: str) -> bool:
+        """Whether a field is a column of the relation ``owners``."""
+        return self._owners_beside and BY_NAME[name].of_owner
+
+    def _of_any(self, name: str, condition: str) -> str:
         """The condition, of any of the flow's owners where the field is theirs."""
-        if not BY_NAME[name].of_owner:
+        if not self.is_beside(name):
             return f"({condition})"
         return f'("owner" IN (SELECT "owner" FROM "owners" WHERE {condition}))'
 
-    @staticmethod
-    def _of_none(name: str, condition: str) -> str:
+    def _of_none(self, name: str, condition: str) -> str:
         """That the condition is false, of every one of the flow's owners where the field is theirs."""
-        if not BY_NAME[name].of_owner:
+        if not self.is_beside(name):
             return f"(NOT ({condition}))"
         false = f"bool_and(coalesce(NOT ({condition}), false))"
         return f'("owner" IN (SELECT "owner" FROM "owners" GROUP BY "owner" HAVING {false}))'
@@ -131,13 +141,13 @@ class _Compiler:
     def _equality(self, name: str, value: Glob | Pattern | Span | Masked | Endpoint) -> str:
         match value:
             case Glob(pattern):
-                return f"{self._column(name)} LIKE {self._parameter(pattern.translate(_LIKE))} ESCAPE '\\'"
+                return self._dialect.like(self._column(name), self._parameter(pattern.translate(_LIKE)))
             case Pattern(expression):
-                return f"regexp_matches({self._column(name)}, {self._parameter(expression)})"
+                return self._dialect.matches(self._column(name), self._parameter(expression))
             case Span(first, last):
                 return self._between(name, "", first, last)
             case Masked(bits, mask):
-                return f"({self._column(name)} & {self._parameter(mask)}) = {self._parameter(bits)}"
+                return f"{self._dialect.bits(self._column(name), self._parameter(mask))} = {self._parameter(bits)}"
             case Endpoint(prefix, ports):
                 parts = self._inside(name, prefix) if prefix else []
                 parts += [self._between(_PORT_OF[name], "", ports.first, ports.last)] if ports else []
@@ -153,7 +163,7 @@ class _Compiler:
     def _is(self, name: str, half: str, values: list[Any]) -> str:
         if len(values) == 1:
             return f"{self._column(name, half)} = {self._parameter(values[0])}"
-        return f"{self._column(name, half)} IN {self._parameter(values)}"
+        return self._dialect.member(self._column(name, half), self._parameter(values))
 
     def _between(self, name: str, half: str, first: int, last: int) -> str:
         if first == last:
@@ -163,12 +173,12 @@ class _Compiler:
     def _column(self, name: str, half: str = "") -> str:
         field = BY_NAME[name]
         self.fields.add(name)
-        return f'"{field.key}{half or ("_hi" if field.type == "address" else "")}"'
+        return self._dialect.identifier(field.key + (half or ("_hi" if field.type == "address" else "")))
 
     def _parameter(self, value: object) -> str:
-        name = f"filter{len(self.parameters)}"
+        name = f"{self._prefix}{len(self.parameters)}"
         self.parameters[name] = value
-        return f"${name}"
+        return self._dialect.parameter(name, value)
 
 
 def _host(prefix: Prefix | None) -> tuple[int, int] | None:

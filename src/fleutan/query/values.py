@@ -252,10 +252,17 @@ _BY_NAME: dict[str, Reader] = {
     "family": _family,
     **dict.fromkeys(("sport", "dport", "service"), _port),
 }
+
+
+def _octets(token: Token, field: Field, operator: Operator) -> tuple[Value, ...]:
+    raise ValueError(f"{field.name} cannot be compared: 'has {field.name}' asks whether it is known")
+
+
 _BY_TYPE: dict[str, Reader] = {
     "int": _number,
     "float": _number,
     "bool": _truth,
     "text": _text,
     "address": _endpoint,
+    "octets": _octets,
 }

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DuckDB over a lake's files: opens what a window needs, runs statements, gives Tables.
+
+Read only.  What is asked of it is the business of ``modules``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from fleutan.errors import FilterError, FleutanError
+from fleutan.lake.kinds import KINDS
+from fleutan.lake.layout import OPEN, TAIL
+from fleutan.lake.listing import Snapshot, snapshot
+from fleutan.lake.sealing import gather
+from fleutan.lake.storage import quoted
+from fleutan.past.statements import Statement, counted, grouped, listed, united
+from fleutan.past.tables import tables
+from fleutan.query.plan import Listing, Plan
+from fleutan.table import Reading, Table
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+#: How often a question is asked again because files were replaced meanwhile.
+TRIES = 4
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one question may take: memory as DuckDB spells it, threads (0: as many as there are CPUs)."""
+
+    memory: str = "1GB"
+    threads: int = 0
+
+
+class Lake:
+    """A lake that is asked; ``with`` opens the database.  One question at a time."""
+
+    def __init__(self, root: Path, limits: Limits | None = None) -> None:
+        self.root, self._limits = root, limits or Limits()
+
+    def __enter__(self) -> Self:
+        import duckdb
+
+        config: dict[str, Any] = {"memory_limit": self._limits.memory, "preserve_insertion_order": False}
+        if self._limits.threads:
+            config["threads"] = self._limits.threads
+        self._connection: DuckDBPyConnection = duckdb.connect(config=config)
+        return self
+
+    def __exit__(self, *trouble: object) -> None:
+        self._connection.close()
+
+    def interrupt(self) -> None:
+        """Ends the question that is worked on; may be called by another thread."""
+        self._connection.interrupt()
+
+    def has(self, kind: str) -> bool:
+        """Whether the lake keeps any rows of a kind."""
+        return (self.root / kind).is_dir() or any((self.root / OPEN).glob(f"*.{kind}{TAIL}"))
+
+    def groups(self, plan: Plan, kinds: Sequence[str], name: str, plain: bool = False) -> Iterator[Table]:
+        """The plan's groups of rows of these kinds, as Tables called ``name``; with ``plain`` of rows as they are."""
+        return self._answer(kinds, plan, name, lambda places: grouped(plan, kinds, places, plain=plain))
+
+    def counts(self, plan: Plan, kinds: Sequence[str], name: str) -> Iterator[Table]:
+        """How many groups each interval has."""
+        return self._answer(kinds, plan, name, lambda places: counted(plan, kinds, places))
+
+    def both(self, plans: Sequence[Plan], keys: tuple[str, ...], kinds: Sequence[str], name: str) -> Iterator[Table]:
+        """The groups of plans that differ in their last key, added up under ``keys``; in the order of the first."""
+        return self._answer(kinds, plans[0], name, lambda places: united(plans, keys, kinds, places))
+
+    def rows(self, listing: Listing, name: str, kinds: Sequence[str] = ()) -> Iterator[Table]:
+        """The listing's rows, as Tables called ``name``; of several ``kinds`` as rows of traffic."""
+        asked = kinds or (listing.kind,)
+        return self._answer(asked, listing, name, lambda places: listed(listing, places, kinds=kinds))
+
+    def _answer(self, kinds: Sequence[str], asked: Plan | Listing, name: str, write: Any) -> Iterator[Table]:
+        reading = Reading("", "", asked.end_ns, max(0, asked.end_ns - asked.start_ns), f"lake {self.root}")
+        for attempt in range(TRIES):
+            statement = write(self._places(kinds, asked.start_ns, asked.end_ns))
+            begun = False
+            try:
+                for table in self._run(statement, name, reading):
+                    begun = True
+                    yield table
+            except FilesReplaced:
+                if begun or attempt == TRIES - 1:
+                    raise FleutanError(f"files of {self.root} were replaced while they were read; ask again") from None
+                continue
+            return
+
+    def _run(self, statement: Statement, name: str, reading: Reading) -> Iterator[Table]:
+        import duckdb
+
+        try:
+            relation = self._connection.sql(statement.sql, params=dict(statement.parameters) or None)
+            yield from tables(relation, name, statement.names, reading)
+        except duckdb.InterruptException:
+            raise FleutanError("the question took too long and was given up") from None
+        except duckdb.OutOfMemoryException:
+            raise FleutanError(
+                f"the question needs more than {self._limits.memory} of memory: ask of a shorter time, or allow more"
+            ) from None
+        except duckdb.IOException as error:
+            if "No files found" in str(error) or "No such file" in str(error):
+                raise FilesReplaced from None
+            raise FleutanError(f"the lake cannot be read: {str(error).splitlines()[0]}") from None
+        except duckdb.InvalidInputException as error:
+            if "regexp" in str(error).lower() or "regular" in str(error).lower():
+                raise FilterError(f"the filter cannot be evaluated: {str(error).splitlines()[0]}") from None
+            raise
+
+    def _places(self, kinds: Sequence[str], start_ns: int, end_ns: int) -> Any:
+        found = snapshot(self.root, kinds, start_ns, end_ns)
+        there = {kind: self._relations(kind, found) for kind in kinds}
+        return there.__getitem__
+
+    def _relations(self, kind: str, found: Snapshot) -> list[str]:
+        """The kind's files, and the table of its tails."""
+        relations = []
+        if parts := found.parts[kind]:
+            relations.append(
+                f"read_parquet([{', '.join(quoted(str(part.path)) for part in parts)}], union_by_name = true)"
+            )
+        if frames := found.tails[kind]:
+            gather(self._connection, KINDS[kind], [(frame.arrow(), frame.select) for frame in frames], f"tail_{kind}")
+            relations.append(f"tail_{kind}")
+        return relations
+
+
+class FilesReplaced(Exception):
+    """A file that was listed is no more: it was compacted, or too old."""

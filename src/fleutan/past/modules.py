@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The questions that have names: Metroflux's modules, and ours.
+
+A module makes a plan of a request, and Tables of what the engine answers.  How they are written is
+the business of ``exports``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from fleutan.column import Column, text_column
+from fleutan.errors import UsageError
+from fleutan.fields import require
+from fleutan.lake.kinds import KINDS
+from fleutan.past import relations
+from fleutan.past.engine import Lake
+from fleutan.past.request import HOUR, MINUTE, Request
+from fleutan.past.statements import MEASURES
+from fleutan.query import predicate
+from fleutan.query.expression import Expression, Known, all_of
+from fleutan.query.plan import Listing, Plan
+from fleutan.sources.names import service_name
+from fleutan.table import Table
+
+Answer = Iterator[Table]
+#: So many addresses and ports are told unless a request says otherwise.
+TOP = 20
+FIVE = ("proto", "src", "sport", "dst", "dport")
+
+
+class Chosen(NamedTuple):
+    """Where a plan is answered from: kinds, and the plan with what they need besides."""
+
+    kinds: tuple[str, ...]
+    plan: Plan
+
+
+def answer(lake: Lake, request: Request) -> Answer:
+    """What the module says of the request.  Raises UsageError for what no module or no row knows."""
+    if request.module not in MODULES:
+        raise UsageError(f"no module is called {request.module!r}; there are {', '.join(MODULES)}")
+    if request.source not in relations.SOURCES:
+        raise UsageError(f"no source is called {request.source!r}; there are tuple and trace")
+    return MODULES[request.module].ask(lake, request)
+
+
+def kinds_of(lake: Lake, request: Request) -> tuple[str, ...]:
+    """The kinds of traffic that the request's source means and the lake has."""
+    meant = relations.SOURCES[request.source]
+    there = tuple(kind for kind in meant if lake.has(kind))
+    return there or meant[:1]
+
+
+def planned(lake: Lake, request: Request, plan: Plan) -> Chosen:
+    """The plan with the cheapest kinds that can answer it; raises UsageError for fields that none has."""
+    kinds = kinds_of(lake, request)
+    fields = predicate.compile(plan.filter, owners_beside=False).fields
+    relations.check({*plan.keys, *fields}, kinds)
+    plan = replace(plan, kinds=kinds)
+    if relations.is_rolled({*plan.keys, *fields, *plan.measures}) and "flows" not in kinds:
+        for rollup, width in (("hours", HOUR), ("minutes", MINUTE)):
+            edges = (plan.start_ns, plan.end_ns, plan.bucket_ns or width)
+            if all(edge % width == 0 for edge in edges):
+                return Chosen((rollup,), plan)
+    return Chosen(kinds, plan)
+
+
+def _groups(lake: Lake, request: Request, plan: Plan) -> Answer:
+    chosen = planned(lake, request, plan)
+    return lake.groups(chosen.plan, chosen.kinds, request.module)
+
+
+def _plan(request: Request, keys: tuple[str, ...], measures: tuple[str, ...], bucket_ns: int = 0) -> Plan:
+    return Plan(request.start_ns, request.end_ns, keys, measures, request.filter, bucket_ns)
+
+
+# -- Metroflux's
+
+
+def traffic(lake: Lake, request: Request) -> Answer:
+    """Bytes and packets by interval."""
+    return _groups(lake, request, _plan(request, (), ("bytes", "packets"), request.fitting_ns))
+
+
+def protocol(lake: Lake, request: Request) -> Answer:
+    """Bytes and packets by interval and protocol."""
+    return _groups(lake, request, _plan(request, ("proto",), ("bytes", "packets"), request.fitting_ns))
+
+
+def ethtypes(lake: Lake, request: Request) -> Answer:
+    """Bytes and packets by interval and EtherType."""
+    return _groups(lake, request, _plan(request, ("ethertype",), ("bytes", "packets"), request.fitting_ns))
+
+
+def flowcount(lake: Lake, request: Request) -> Answer:
+    """How many flows (ends and protocol) by interval, exactly."""
+    plan = _plan(request, FIVE, ("flows",), request.fitting_ns)
+    chosen = planned(lake, request, plan)
+    return lake.counts(chosen.plan, chosen.kinds, request.module)
+
+
+def tuples(lake: Lake, request: Request) -> Answer:
+    """Flows: as they were recorded; with an interval, and of samples, what each 5-tuple had in it."""
+    kinds = kinds_of(lake, request)
+    if request.interval_ns is None and "samples" not in kinds:
+        relations.check(predicate.compile(request.filter, owners_beside=False).fields, kinds)
+        fields = ("start", "end", *FIVE, "packets", "bytes")
+        listing = Listing(
+            kinds[0], request.start_ns, request.end_ns, fields, request.filter, ("start",), request.top or 0
+        )
+        return lake.rows(listing, request.module, kinds)
+    measures = ("start", "end", "packets", "bytes")
+    plan = replace(_plan(request, FIVE, measures, request.fitting_ns), top=request.top or 0)
+    return _groups(lake, request, plan)
+
+
+def topaddr(lake: Lake, request: Request) -> Answer:
+    """The addresses with most bytes; of the whole window unless there is an interval."""
+    if request.side not in ("src", "dst"):
+        raise UsageError(f"addresses are ranked by src or dst, not by {request.side!r}")
+    plan = replace(_plan(request, (request.side,), ("bytes", "packets")), filter=_has(request, request.side))
+    tables = _groups(lake, request, _topmost(plan, request))
+    return (_ranked(table, request, {request.side: "address"}) for table in tables)
+
+
+def topports(lake: Lake, request: Request) -> Answer:
+    """The ports with most bytes, each record counted at both of its ports."""
+    sides = []
+    for side in ("sport", "dport"):
+        plan = replace(_plan(request, ("proto", side), ("bytes", "packets")), filter=_has(request, side))
+        sides.append(_topmost(plan, request))
+    chosen = [planned(lake, request, plan) for plan in sides]
+    tables = lake.both([one.plan for one in chosen], ("proto", "port"), chosen[0].kinds, request.module)
+    return (_with_services(_ranked(table, request, {})) for table in tables)
+
+
+def _topmost(plan: Plan, request: Request) -> Plan:
+    width = (request.interval_ns or 0) * request.granularity
+    return replace(plan, bucket_ns=width, order="bytes", top=request.top or TOP)
+
+
+def _has(request: Request, name: str) -> Expression:
+    return all_of([request.filter, Known((name,))])
+
+
+def _ranked(table: Table, request: Request, renamed: Mapping[str, str]) -> Table:
+    """With the time of its interval and the place in it first."""
+    columns = {renamed.get(name, name): column for name, column in table.columns.items()}
+    rows = len(table)
+    time = columns.pop("time", Column(np.full(rows, request.start_ns, np.int64)))
+    first = np.flatnonzero(np.diff(time.values, prepend=time.values[:1] - 1))
+    begins = np.repeat(first, np.diff(np.append(first, rows)))
+    return replace(table, columns={"time": time, "rank": Column(np.arange(rows) - begins + 1), **columns})
+
+
+def _with_services(table: Table) -> Table:
+    protos, ports = table.columns["proto"].objects(), table.columns["port"].objects()
+    names = text_column(
+        [service_name(port, proto) if proto else None for proto, port in zip(protos, ports, strict=True)]
+    )
+    columns = dict(table.columns)
+    order = ("time", "rank", "proto", "port", "service", "bytes", "packets")
+    return replace(table, columns={name: names if name == "service" else columns[name] for name in order})
+
+
+# -- ours
+
+
+def talkers(lake: Lake, request: Request) -> Answer:
+    """Any keys, any measures; sorted by one of them."""
+    keys = tuple(require(name).name for name in request.keys) or ("src",)
+    measures = tuple(require(name).name for name in request.measures) or ("flows", "packets", "bytes")
+    order = require(request.order).name if request.order else ("bytes" if "bytes" in measures else measures[0])
+    for name in (*measures, order):
+        if name not in MEASURES or name not in measures:
+            raise UsageError(f"{name} is not among the measures; there are {', '.join(MEASURES)}")
+    if both := set(keys).intersection(measures):
+        raise UsageError(f"{sorted(both)[0]} cannot be a key and a measure at once")
+    top = 10 if request.top is None else request.top
+    bucket_ns = (request.interval_ns or 0) * request.granularity
+    plan = replace(_plan(request, keys, measures, bucket_ns), order=order, top=top)
+    return _groups(lake, request, plan)
+
+
+def owners(lake: Lake, request: Request) -> Answer:
+    """Which processes, units and containers of the hosts had how much."""
+    _require_kind(lake, "flows", "'fleutan record' writes it")
+    keys = tuple(require(name).name for name in request.keys) or ("node", "comm", "unit", "container")
+    plan = replace(
+        _plan(request, keys, ("flows", "tx_bytes", "rx_bytes", "tx_packets", "rx_packets", "retrans")),
+        order="tx_bytes",
+        top=TOP if request.top is None else request.top,
+    )
+    relations.check({*keys, *predicate.compile(plan.filter, owners_beside=False).fields}, ("flows",))
+    return lake.groups(plan, ("flows",), "owners", plain=True)
+
+
+def _rows_of(kind: str, why: str) -> Callable[[Lake, Request], Answer]:
+    def rows(lake: Lake, request: Request) -> Answer:
+        _require_kind(lake, kind, why)
+        fields = predicate.compile(request.filter, owners_beside=False).fields
+        if beyond := sorted(set(fields) - set(KINDS[kind].names)):
+            raise UsageError(f"{beyond[0]} is not kept in {kind}; there are {', '.join(KINDS[kind].names)}")
+        listing = Listing(
+            kind, request.start_ns, request.end_ns, KINDS[kind].names, request.filter, ("time",), request.top or 0
+        )
+        return (_said(table) for table in lake.rows(listing, request.module))
+
+    return rows
+
+
+def _said(table: Table) -> Table:
+    """Without the columns that no row knows."""
+    said = {name: column for name, column in table.columns.items() if name == "time" or column.mask().any()}
+    return replace(table, columns=said)
+
+
+def _require_kind(lake: Lake, kind: str, why: str) -> None:
+    if kind not in KINDS or not lake.has(kind):
+        raise UsageError(f"the lake at {lake.root} has no {kind}: {why}")
+
+
+def trace(lake: Lake, request: Request) -> Answer:
+    """Packet samples, with the octets that were kept of them."""
+    fields = ("time", *FIVE, "bytes", "packets", "ttl", "tos", "tcp_flags", "header", "link_type", "exporter", "in_if")
+    relations.check(predicate.compile(request.filter, owners_beside=False).fields, ("samples",))
+    listing = Listing("samples", request.start_ns, request.end_ns, fields, request.filter, ("time",), request.top or 0)
+    return lake.rows(listing, request.module)
+
+
+def limits(lake: Lake, request: Request) -> Answer:
+    """What limited the flows of the hosts: how many intervals of flows, and their bytes, by verdict."""
+    _require_kind(lake, "flows", "'fleutan record' writes it")
+    keys = tuple(require(name).name for name in request.keys) or ("limit",)
+    plan = replace(
+        _plan(request, keys, ("flows", "tx_bytes", "rx_bytes", "rtt")), order="tx_bytes", top=request.top or 0
+    )
+    relations.check({*keys, *predicate.compile(plan.filter, owners_beside=False).fields}, ("flows",))
+    return lake.groups(plan, ("flows",), "limits", plain=True)
+
+
+@dataclass(frozen=True)
+class Module:
+    """A question: how it is asked, and what ``status`` says of it."""
+
+    ask: Callable[[Lake, Request], Answer]
+    filter: str
+    help: str
+
+
+MODULES: dict[str, Module] = {
+    "trace": Module(trace, "all", "Packet headers, as text or as a capture file"),
+    "traffic": Module(traffic, "all", "Packet/bytes counter"),
+    "tuple": Module(tuples, "ip", "Active flows (5 tuple)"),
+    "topaddr": Module(topaddr, "ip", "Top IP addresses (source or destination) in bytes"),
+    "topports": Module(topports, "tcp or udp", "Top ports"),
+    "flowcount": Module(flowcount, "all", "Active flow counter"),
+    "protocol": Module(protocol, "ip", "Protocol breakdown"),
+    "ethtypes": Module(ethtypes, "all", "Ethertypes breakdown"),
+    "talkers": Module(talkers, "all", "Any keys and measures"),
+    "owners": Module(owners, "all", "Processes, units and containers of hosts"),
+    "drops": Module(_rows_of("drops", "'fleutan record' writes it"), "all", "Drops, retransmissions and resets"),
+    "limits": Module(limits, "all", "What limited the flows of hosts"),
+    "counters": Module(
+        _rows_of("counters", "'fleutan collect' writes it"), "all", "Interface and host counters of exporters"
+    ),
+    "paths": Module(_rows_of("paths", "'fleutan record --paths' writes it"), "all", "Ways through the network"),
+    "exporters": Module(
+        _rows_of("exporters", "'fleutan collect' writes it"), "all", "Who sent what, and what is missing"
+    ),
+}

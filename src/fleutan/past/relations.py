@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the rows of a lake's kinds mean in a question about traffic: one row a direction, counts scaled.
+
+A flow record or a packet sample is a row; a flow of a host is two, what it sent and what it
+received.  Counts are multiplied by the sampling rate where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from fleutan.errors import UsageError
+from fleutan.fields import BY_NAME, nearest, require
+from fleutan.lake.kinds import KINDS, ROLLED_KEYS
+
+_V4 = "src_hi = 0 AND src_lo BETWEEN 281470681743360 AND 281474976710655"
+#: What every row of traffic may say besides its kind's own fields, as SQL by name on disk.
+_COMPUTED = {
+    "family": f"CASE WHEN src_hi IS NULL THEN NULL WHEN {_V4} THEN 'ipv4' ELSE 'ipv6' END",
+    "packets": "packets * coalesce(sampling_rate, 1)",
+    "bytes": "bytes * coalesce(sampling_rate, 1)",
+    "start_ns": "time_ns",
+    "end_ns": "coalesce(end_ns, time_ns)",
+    "flows": "1",
+    "ethertype": f"coalesce(ethertype, CASE WHEN src_hi IS NULL THEN NULL WHEN {_V4} THEN 2048 ELSE 34525 END)",
+}
+_ROLLED = {"packets": "packets", "bytes": "bytes", "flows": "flows"}
+#: Sides of a host's flow: its own packets, and those that came.
+_SIDES = {"src": "dst", "dst": "src", "sport": "dport", "dport": "sport"}
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One kind's rows, as a part of a relation: ``sql`` by name of what is asked for, ``where`` besides."""
+
+    kind: str
+    sql: Mapping[str, str] = field(default_factory=dict)
+    where: str = ""
+
+    def column(self, name: str) -> str:
+        """A column's SQL by its name on disk."""
+        if name in self.sql:
+            return self.sql[name]
+        return f'"{name}"' if name in _disk(self.kind) else "NULL"
+
+
+def _disk(kind: str) -> frozenset[str]:
+    return frozenset(name for name, _ in KINDS[kind].columns)
+
+
+def branches(kind: str) -> tuple[Branch, ...]:
+    """A kind's rows as rows of traffic."""
+    named = {"kind": f"'{kind}'"}
+    if kind in ("minutes", "hours"):
+        return (Branch(kind, _ROLLED),)
+    if kind == "flows":
+        return tuple(_side(named, own) for own in ("tx", "rx"))
+    return (Branch(kind, _COMPUTED | named),)
+
+
+def _side(named: Mapping[str, str], own: str) -> Branch:
+    """What a host's flows sent (its own end is the source), or what they received."""
+    turned = {} if own == "tx" else dict(_turned())
+    family = _COMPUTED["family"]
+    sql = {
+        **named,
+        **turned,
+        "packets": f"{own}_packets",
+        "bytes": f"{own}_bytes",
+        "direction": f"'{own}'",
+        "start_ns": "coalesce(first_seen_ns, time_ns)",
+        "end_ns": "coalesce(last_seen_ns, time_ns)",
+        "flows": "1",
+        "family": family,
+        "ethertype": f"CASE {family} WHEN 'ipv4' THEN 2048 WHEN 'ipv6' THEN 34525 END",
+    }
+    return Branch("flows", sql, f"{own}_packets > 0")
+
+
+def _turned() -> Iterable[tuple[str, str]]:
+    for name, other in _SIDES.items():
+        ends = ("_hi", "_lo") if BY_NAME[name].type == "address" else ("",)
+        yield from ((f"{name}{end}", f"{other}{end}") for end in ends)
+
+
+#: Kinds that tell of traffic, in the order in which they are looked for.
+TRAFFIC = ("records", "flows", "samples")
+#: Metroflux's sources.
+SOURCES = {"": TRAFFIC, "tuple": ("records", "flows"), "trace": ("samples",)}
+
+
+def known(kinds: Iterable[str]) -> frozenset[str]:
+    """The fields that rows of traffic of these kinds can have."""
+    names = {name for kind in kinds if kind in KINDS for name in KINDS[kind].names}
+    return frozenset(names | {"family", "packets", "bytes", "flows", "start", "end", "direction", "ethertype", "kind"})
+
+
+def check(names: Iterable[str], kinds: Iterable[str]) -> None:
+    """Raises UsageError for a field that no row of these kinds has."""
+    kinds = tuple(kinds)
+    there = known(kinds)
+    for name in sorted(names):
+        if name not in there:
+            near = nearest(name, there)
+            hint = f"; did you mean {near}?" if near in there else ""
+            raise UsageError(f"{name} is not kept in {', '.join(kinds)}{hint}")
+
+
+def disk_names(names: Iterable[str]) -> list[str]:
+    """Names on disk of catalogue fields: an address is two columns."""
+    found: list[str] = []
+    for name in dict.fromkeys(names):
+        one = require(name)
+        found += [f"{one.key}_hi", f"{one.key}_lo"] if one.type == "address" else [one.key]
+    return found
+
+
+def is_rolled(names: Iterable[str]) -> bool:
+    """Whether rollups know all these fields."""
+    return set(names) <= {*ROLLED_KEYS, "node", "flows", "packets", "bytes"} - {"ethertype"}
