@@ -5,7 +5,7 @@ Each carries one line: what is wrong, where, and what to do.  What lives here kn
 how a line is printed nor which exit status the process gives; the faces do.
 """
 
-#: How much of a long filter an error shows around the place.
+#: How much of a long text an error shows around the place.
 WINDOW = 76
 
 
@@ -17,8 +17,8 @@ class UsageError(FleutanError):
     """The question itself is wrong: a filter, a field, an option (exit status 2)."""
 
 
-class FilterError(UsageError):
-    """A filter that cannot be understood; ``position`` is the 0-based offset of the trouble."""
+class TextError(UsageError):
+    """A text that cannot be understood; ``position`` is the 0-based offset of the trouble."""
 
     def __init__(self, message: str, text: str = "", position: int = 0) -> None:
         super().__init__(message)
@@ -32,6 +32,14 @@ class FilterError(UsageError):
         start = max(0, self.position - WINDOW // 2)
         shown = self.text[start : start + WINDOW]
         return f"{message}\n  {shown}\n  {' ' * (self.position - start)}^"
+
+
+class FilterError(TextError):
+    """A filter that cannot be understood."""
+
+
+class TimeError(TextError):
+    """A time, a range of times or a duration that cannot be understood."""
 
 
 class NotSupported(FleutanError):
