@@ -54,9 +54,13 @@ def pcap_records(spans: Spans, lengths: Ints, at_ns: Ints, unit_ns: int = _MICRO
 
 def pcapng_header(link_types: Sequence[int]) -> bytes:
     """A section and one interface for each link type, whose times are nanoseconds; numbered from 0."""
-    section = pack("<IIIHHqI", SECTION, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+    return pack("<IIIHHqI", SECTION, 28, 0x1A2B3C4D, 1, 0, -1, 28) + pcapng_interfaces(link_types)
+
+
+def pcapng_interfaces(link_types: Sequence[int]) -> bytes:
+    """Further interfaces, numbered from where those before them end; they may stand between packets."""
     size = 20 + len(_NANOSECONDS)
-    return section + b"".join(
+    return b"".join(
         pack("<IIHHI", INTERFACE, size, link_type, 0, LONGEST) + _NANOSECONDS + pack("<I", size)
         for link_type in link_types
     )
