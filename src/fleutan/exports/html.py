@@ -60,9 +60,19 @@ def linked(address: str, url: str, arguments: Sequence[str]) -> str:
     text = escape(address)
     if not url:
         return text
-    scheme = urlsplit(url.strip()).scheme.lower()
-    if scheme not in ("", "http", "https") or not url.isprintable() or (not scheme and ":" in url.partition("/")[0]):
+    if not _is_harmless(url):
         raise UsageError(f"url= takes an address of http or https, or a relative one, not {url[:60]!r}")
     joint = "&" if "?" in url else "?"
     query = "&".join([*(quote(argument, _SAFE) for argument in arguments), f"ip={quote(address, ':')}"])
-    return f'<a href="{escape(url.strip() + joint + query)}">{text}</a>'
+    return f'<a href="{escape(url + joint + query)}">{text}</a>'
+
+
+def _is_harmless(url: str) -> bool:
+    """Whether it leads to a page; what browsers skip in the name of a scheme is none of a page's address."""
+    if not url.isprintable() or " " in url or "\\" in url:
+        return False
+    try:
+        scheme = urlsplit(url).scheme.lower()
+    except ValueError:
+        return False
+    return scheme in ("http", "https") or (not scheme and ":" not in url.partition("/")[0].partition("?")[0])

@@ -18,7 +18,9 @@ from fleutan.column import Column
 from fleutan.exports.cells import Bytes, IntCell, WordCell
 from fleutan.exports.como.rows import UNKNOWN
 
-_NULL = UNKNOWN.encode()
+#: Groups of four signs, in which integers are written: a hyphen, and a zero at the left and at the right.
+_NULL = UNKNOWN.encode().rjust(4, b"\0")
+_ZERO, _RIGHT_ZERO = np.frombuffer(b"0\0\0\0\0\0\0" + b"0", np.uint32)
 _BLANK = ord(" ")
 #: The digits of a number below a million, one a column.
 _POWERS = 10 ** np.arange(5, -1, -1)
@@ -36,6 +38,8 @@ class Figures:
         """NULs, then blanks where a digit could be, then digits."""
         out[:, : -self._cell.width] = 0
         self._cell.write(rows, out[:, self.width - self._cell.width :])
+        last = out.view(np.uint32)[:, -1]
+        last[last == _ZERO] = _RIGHT_ZERO
         tail = out[:, self.width - self._least :]
         tail[tail == 0] = _BLANK
 
@@ -50,11 +54,11 @@ class Microseconds:
         self._unknown = None if column.mask().all() else ~column.mask()
 
     def write(self, rows: slice, out: Bytes) -> None:
-        """Nothing where it is unknown."""
+        """Blanks where it is unknown."""
         out[:, 0], out[:, 7] = ord("."), 0
         out[:, 1:7] = self._parts[rows, None] // _POWERS % 10 + ord("0")
         if self._unknown is not None:
-            out[self._unknown[rows]] = 0
+            out[self._unknown[rows], :7] = _BLANK
 
 
 def words(column: Column, least: int, spelled: Callable[[Any], str]) -> WordCell:
@@ -64,10 +68,10 @@ def words(column: Column, least: int, spelled: Callable[[Any], str]) -> WordCell
     return _cell(codes[:-1] - 1, [spelled(known[code]) for code in used[1:].tolist()], least)
 
 
-def addresses(column: Column, least: int) -> WordCell:
-    """Addresses at the right of at least so many signs."""
+def addresses(column: Column, least: int, spelled: Callable[[str], str] = str) -> WordCell:
+    """Addresses, each in its own spelling, at the right of at least so many signs."""
     texts, codes = distinct(column.values)
-    return _cell(np.where(column.mask(), codes, -1), texts, least)
+    return _cell(np.where(column.mask(), codes, -1), list(map(spelled, texts)), least)
 
 
 def seconds(column: Column, least: int, spelled: Callable[[int], str]) -> WordCell:

@@ -14,7 +14,7 @@ from fleutan.exports.cells import Cell
 from fleutan.exports.como.cells import Figures, Microseconds, addresses, seconds, words
 from fleutan.exports.como.dates import stamp
 from fleutan.exports.como.options import Options, proto_number
-from fleutan.exports.como.rows import UNKNOWN, parts
+from fleutan.exports.como.rows import UNKNOWN, parts, printable
 from fleutan.exports.grid import written
 from fleutan.table import Table
 
@@ -37,7 +37,7 @@ def pretty(tables: Tables, _options: Options) -> Iterator[bytes]:
         for part in parts(table, _ROWS):
             start = part.column("start")
             line = [seconds(start, 20, stamp), Microseconds(start), b" ", *_duration(part, 3)]
-            line += [b" ", words(part.column("proto"), 5, str), *_ends(part), *_counts(part), b"\n"]
+            line += [b" ", words(part.column("proto"), 5, printable), *_ends(part), *_counts(part), b"\n"]
             yield from written(line, len(part))
 
 
@@ -65,7 +65,7 @@ def _row(part: Table) -> Parts:
     line: Parts = [b"<tr><td>", seconds(start, 0, stamp), Microseconds(start), b"</td><td>", *_duration(part, 0)]
     line += [b"</td><td>", words(part.column("proto"), 0, escape)]
     for address, port in (("src", "sport"), ("dst", "dport")):
-        line += [b"</td><td>", addresses(part.column(address), 0), b":", Figures(part.column(port), 1)]
+        line += [b"</td><td>", addresses(part.column(address), 0, _host), b":", Figures(part.column(port), 1)]
     for name in ("bytes", "packets"):
         line += [b'</td><td class="n">', Figures(part.column(name), 1)]
     return [*line, b"</td></tr>\n"]
@@ -74,6 +74,10 @@ def _row(part: Table) -> Parts:
 def _number(word: str) -> str:
     number = proto_number(word)
     return UNKNOWN if number is None else str(number)
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _duration(part: Table, least: int) -> Parts:
