@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs ``fleutan query`` and ``fleutan sql``; imported only when one of them runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fleutan.errors import UsageError
+from fleutan.exports import forms
+from fleutan.exports.como import FORMATS, default_format
+from fleutan.exports.como.options import Options
+from fleutan.faces.cli.figures import printable
+from fleutan.faces.cli.pages import Look, strips, tabular
+from fleutan.faces.cli.query import WORDS
+from fleutan.faces.cli.terminal import screen
+from fleutan.past.engine import Lake, Limits
+from fleutan.past.modules import MODULES, answer
+from fleutan.past.parameters import Moment, understood
+from fleutan.past.request import Request
+from fleutan.table import Table
+from fleutan.views import View
+
+
+def lake_of(directory: str | None) -> Path:
+    """The lake's directory: as it is named, else as the environment and the user have it."""
+    if directory:
+        return Path(directory)
+    if named := os.environ.get("FLEUTAN_LAKE"):
+        return Path(named)
+    if os.geteuid() == 0:
+        return Path("/var/lib/fleutan/lake")
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "fleutan/lake"
+
+
+def query(words: Mapping[str, Any]) -> None:
+    """Asks what the options say and writes the answer."""
+    module = words["module"]
+    if module not in MODULES:
+        raise UsageError(f"no module is called {module!r}; there are {', '.join(MODULES)}")
+    form = "plot" if words["plot"] else words["form"] or (default_format(module) if module in FORMATS else "text")
+    if form not in (there := (*forms.forms_of(module), "text", "plot")):
+        raise UsageError(f"{module} has no format {form!r}; it has {', '.join(there)}")
+    asked = understood(module, parameters(words), Moment(time.time_ns(), UTC if words["utc"] else None))
+    for note in asked.notes:
+        click.echo(f"fleutan: note: {printable(note)}", err=True)
+    out = sys.stdout.buffer
+    with Lake(lake_of(words["lake"]), Limits(words["memory"])) as lake:
+        options = options_of(asked.request, words)
+        for piece in pieces(form, asked.request, answer(lake, asked.request), options):
+            out.write(piece)
+        out.flush()
+    for why, rows in options.left_out.items():
+        click.echo(f"fleutan: note: {rows} rows were left out: {why}", err=True)
+
+
+def parameters(words: Mapping[str, Any]) -> dict[str, str]:
+    """The options as parameters."""
+    found = {name: words[name] for _, name, *_ in WORDS if words[name] is not None}
+    found["filter"] = " ".join(words["filter"])
+    found |= {name: "" for name in ("use-src", "use-dst") if words[name.replace("-", "_")]}
+    return found | ({"wait": "yes"} if words["wait"] else {})
+
+
+def options_of(request: Request, words: Mapping[str, Any]) -> Options:
+    """What forms need to know."""
+    is_whole = request.module in ("topaddr", "topports") and request.interval_ns is None
+    interval_ns = request.end_ns - request.start_ns if is_whole else request.fitting_ns
+    side: Any = request.side
+    return Options(interval_ns, UTC if words["utc"] else None, words.get("url") or "", side=side)
+
+
+def pieces(form: str, request: Request, tables: Iterable[Table], options: Options) -> Iterator[bytes]:
+    """The answer in a form."""
+    if form == "text":
+        return text(tables)
+    head = {"start_ns": request.start_ns, "end_ns": request.end_ns}
+    return forms.pieces(form, request.module, tables, options, head)
+
+
+def text(tables: Iterable[Table]) -> Iterator[bytes]:
+    """Rows under headings, as wide as the screen."""
+    here = screen(sys.stdout)
+    for table in tables:
+        names = tuple(table.columns)
+        view = View(table.kind, names, (), (), (), ())
+        look = Look(here)
+        for line in tabular(strips(table, list(names), look, view), look):
+            yield f"{line}\n".encode(here.encoding, "replace")
+
+
+def ask_sql(words: Mapping[str, Any]) -> None:
+    """Asks in SQL and writes the answer."""
+    raise UsageError("not yet")
