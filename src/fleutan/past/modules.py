@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fleutan.column import Column, text_column
+from fleutan.column import Column
 from fleutan.errors import UsageError
 from fleutan.fields import require
 from fleutan.lake.kinds import KINDS
@@ -24,7 +24,6 @@ from fleutan.past.statements import MEASURES
 from fleutan.query import predicate
 from fleutan.query.expression import Expression, Known, all_of
 from fleutan.query.plan import Listing, Plan
-from fleutan.sources.names import service_name
 from fleutan.table import Table
 
 Answer = Iterator[Table]
@@ -136,7 +135,7 @@ def topports(lake: Lake, request: Request) -> Answer:
         sides.append(_topmost(plan, request))
     chosen = [planned(lake, request, plan) for plan in sides]
     tables = lake.both([one.plan for one in chosen], ("proto", "port"), chosen[0].kinds, request.module)
-    return (_with_services(_ranked(table, request, {})) for table in tables)
+    return (_ranked(table, request, {}) for table in tables)
 
 
 def _topmost(plan: Plan, request: Request) -> Plan:
@@ -156,16 +155,6 @@ def _ranked(table: Table, request: Request, renamed: Mapping[str, str]) -> Table
     first = np.flatnonzero(np.diff(time.values, prepend=time.values[:1] - 1))
     begins = np.repeat(first, np.diff(np.append(first, rows)))
     return replace(table, columns={"time": time, "rank": Column(np.arange(rows) - begins + 1), **columns})
-
-
-def _with_services(table: Table) -> Table:
-    protos, ports = table.columns["proto"].objects(), table.columns["port"].objects()
-    names = text_column(
-        [service_name(port, proto) if proto else None for proto, port in zip(protos, ports, strict=True)]
-    )
-    columns = dict(table.columns)
-    order = ("time", "rank", "proto", "port", "service", "bytes", "packets")
-    return replace(table, columns={name: names if name == "service" else columns[name] for name in order})
 
 
 # -- ours

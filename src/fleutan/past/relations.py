@@ -15,9 +15,11 @@ from fleutan.fields import BY_NAME, nearest, require
 from fleutan.lake.kinds import KINDS, ROLLED_KEYS
 
 _V4 = "src_hi = 0 AND src_lo BETWEEN 281470681743360 AND 281474976710655"
+#: Which of IP's versions a row is of.
+FAMILY = f"CASE WHEN src_hi IS NULL THEN NULL WHEN {_V4} THEN 'ipv4' ELSE 'ipv6' END"
 #: What every row of traffic may say besides its kind's own fields, as SQL by name on disk.
 _COMPUTED = {
-    "family": f"CASE WHEN src_hi IS NULL THEN NULL WHEN {_V4} THEN 'ipv4' ELSE 'ipv6' END",
+    "family": FAMILY,
     "packets": "packets * coalesce(sampling_rate, 1)",
     "bytes": "bytes * coalesce(sampling_rate, 1)",
     "start_ns": "time_ns",
@@ -62,7 +64,6 @@ def branches(kind: str) -> tuple[Branch, ...]:
 def _side(named: Mapping[str, str], own: str) -> Branch:
     """What a host's flows sent (its own end is the source), or what they received."""
     turned = {} if own == "tx" else dict(_turned())
-    family = _COMPUTED["family"]
     sql = {
         **named,
         **turned,
@@ -72,8 +73,8 @@ def _side(named: Mapping[str, str], own: str) -> Branch:
         "start_ns": "coalesce(first_seen_ns, time_ns)",
         "end_ns": "coalesce(last_seen_ns, time_ns)",
         "flows": "1",
-        "family": family,
-        "ethertype": f"CASE {family} WHEN 'ipv4' THEN 2048 WHEN 'ipv6' THEN 34525 END",
+        "family": FAMILY,
+        "ethertype": f"CASE {FAMILY} WHEN 'ipv4' THEN 2048 WHEN 'ipv6' THEN 34525 END",
     }
     return Branch("flows", sql, f"{own}_packets > 0")
 

@@ -147,7 +147,7 @@ def listed(listing: Listing, places: Places, dialect: Dialect = DUCKDB, kinds: S
     condition = predicate.compile(listing.filter, dialect, owners_beside=False)
     columns = relations.disk_names(listing.fields)
     wanted = list(dict.fromkeys([*columns, *relations.disk_names([*condition.fields, *listing.order])]))
-    rows = _rows(kinds or (listing.kind,), wanted, listing, condition.sql, places, True)
+    rows = _rows(kinds or (listing.kind,), wanted, listing, condition.sql, places, True, plain=not kinds)
     chosen = ", ".join(map(dialect.identifier, columns))
     sql = f"SELECT {chosen} FROM ({rows}) AS read"
     if listing.order:
@@ -181,7 +181,7 @@ def _rows(
 
 def _branches(kind: str, plain: bool) -> tuple[relations.Branch, ...]:
     if plain:
-        return (relations.Branch(kind, {"flows": "1"}),)
+        return (relations.Branch(kind, {"flows": "1", "start_ns": "time_ns", "family": relations.FAMILY}),)
     if kind in (*relations.TRAFFIC, "minutes", "hours"):
         return relations.branches(kind)
     return (relations.Branch(kind),)

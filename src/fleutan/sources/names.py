@@ -38,12 +38,12 @@ def user_name(uid: int) -> str | None:
 
 def service_name(port: int, proto: str, path: str = SERVICES) -> str | None:
     """The service's name at a port of a protocol (``tcp``, ``udp`` ...), as services(5) has it."""
-    return _services(path).get((port, _CARRIERS.get(proto, proto)))
+    return services(path).get((port, _CARRIERS.get(proto, proto)))
 
 
 @cache
-def _services(path: str) -> dict[tuple[int, str], str]:
-    """The whole database at once: getservbyport(3) reads it from the start for each port, 20 us."""
+def services(path: str = SERVICES) -> dict[tuple[int, str], str]:
+    """Names by port and protocol, the whole database at once: getservbyport(3) reads it from the start for each port, 20 us."""
     found: dict[tuple[int, str], str] = {}
     try:
         with open(path, encoding="utf-8", errors="replace") as lines:

@@ -25,6 +25,7 @@ from fleutan.past.engine import Lake, Limits
 from fleutan.past.modules import MODULES, answer
 from fleutan.past.parameters import Moment, understood
 from fleutan.past.request import Request
+from fleutan.sources.names import services
 from fleutan.table import Table
 from fleutan.views import View
 
@@ -74,13 +75,15 @@ def options_of(request: Request, words: Mapping[str, Any]) -> Options:
     is_whole = request.module in ("topaddr", "topports") and request.interval_ns is None
     interval_ns = request.end_ns - request.start_ns if is_whole else request.fitting_ns
     side: Any = request.side
-    return Options(interval_ns, UTC if words["utc"] else None, words.get("url") or "", side=side)
+    return Options(interval_ns, UTC if words["utc"] else None, words.get("url") or "", names=services(), side=side)
 
 
 def pieces(form: str, request: Request, tables: Iterable[Table], options: Options) -> Iterator[bytes]:
     """The answer in a form."""
     if form == "text":
         return text(tables)
+    if form == "plot":
+        return plotted(request, tables, options)
     head = {"start_ns": request.start_ns, "end_ns": request.end_ns}
     return forms.pieces(form, request.module, tables, options, head)
 
@@ -93,6 +96,19 @@ def text(tables: Iterable[Table]) -> Iterator[bytes]:
         view = View(table.kind, names, (), (), (), ())
         look = Look(here)
         for line in tabular(strips(table, list(names), look, view), look):
+            yield f"{line}\n".encode(here.encoding, "replace")
+
+
+def plotted(request: Request, tables: Iterable[Table], options: Options) -> Iterator[bytes]:
+    """The answer's measures by time, drawn in text."""
+    from fleutan.faces.cli.pages.plot import page
+
+    here = screen(sys.stdout)
+    for table in tables:
+        measures = [name for name in ("bytes", "packets", "flows") if name in table][:2]
+        if "time" not in table or not measures:
+            raise UsageError(f"{request.module} cannot be plotted: it has no time, as traffic and flowcount have")
+        for line in page(table, measures, Look(here), options.zone == UTC):
             yield f"{line}\n".encode(here.encoding, "replace")
 
 
