@@ -55,15 +55,15 @@ def snapshot(root: Path, kinds: Sequence[str], start_ns: int = EVER[0], end_ns: 
     if not root.is_dir():
         raise FleutanError(f"there is no lake at {root}: 'fleutan collect' and 'fleutan record' make one")
     for _ in range(TRIES):
-        gates = _gates(root)
-        found = Snapshot({kind: _counting(root, kind, start_ns, end_ns, gates) for kind in kinds})
+        closed = gates(root)
+        found = Snapshot({kind: _counting(root, kind, start_ns, end_ns, closed) for kind in kinds})
         found.tails = {kind: _tail_frames(root, kind) for kind in kinds}
-        if _gates(root) == gates:
+        if gates(root) == closed:
             return found
     raise FleutanError(f"the lake at {root} changes faster than it can be listed; try again")
 
 
-def _gates(root: Path) -> frozenset[str]:
+def gates(root: Path) -> frozenset[str]:
     """The stems whose parts do not count (yet)."""
     names = (tail_names(name) for name in _names(root / OPEN))
     return frozenset(name[0] for name in names if name)
@@ -87,10 +87,10 @@ def _tail_frames(root: Path, kind: str) -> list[Frame]:
     return found
 
 
-def _counting(root: Path, kind: str, start_ns: int, end_ns: int, gates: frozenset[str]) -> list[Part]:
+def _counting(root: Path, kind: str, start_ns: int, end_ns: int, closed: frozenset[str]) -> list[Part]:
     found: list[Part] = []
     for where, hour in hours(root, kind, start_ns, end_ns):
-        found += [part for part in counting(where, hour) if part.stem not in gates]
+        found += [part for part in counting(where, hour) if part.stem not in closed]
     return found
 
 

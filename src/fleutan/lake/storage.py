@@ -57,7 +57,7 @@ def _weight(name: str, column: Column) -> int:
 
 
 def constant(name: str, column: Column) -> dict[str, str] | None:
-    """The column as SQL by name on disk, if all rows say the same; empty where none says anything, None where they differ."""
+    """The column as SQL by name on disk, if all rows say the same: empty if none says anything, None if they differ."""
     known = column.mask()
     if not known.any():
         return {}

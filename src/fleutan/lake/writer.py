@@ -226,7 +226,7 @@ class Writer:
             rows, octets = sum(batch.rows for batch in batches), sum(batch.octets for batch in batches)
             try:
                 sealed = self._written(kind, batches, rows, now_ns)
-            except Exception as error:  # noqa: BLE001  # the disk, or the database about the disk: it is said, and tried again
+            except Exception as error:  # the disk, or the database about the disk: it is said, and tried again
                 whole = False
                 self._failed(kind, batches, error)
                 continue
@@ -289,7 +289,7 @@ class Writer:
             octets = os.pread(opened.descriptor, opened.octets, 0)
             try:
                 self._seal(kind, opened, [(each.arrow(), each.select) for each in frames(octets)])
-            except Exception as error:  # noqa: BLE001  # as in _write; the tail stays, and counts
+            except Exception as error:  # as in _write; the tail stays, and counts
                 self._failed(kind, [], error)
                 continue
             del self._tails[kind]

@@ -96,7 +96,7 @@ def united(
     return Statement(ordered, parameters, names)
 
 
-def _summed(  # noqa: PLR0913  # what a plan is read with
+def _summed(
     plan: Plan, kinds: Sequence[str], places: Places, dialect: Dialect, plain: bool = False, prefix: str = "filter"
 ) -> Statement:
     """The plan's groups in no order."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import nanoarrow as na
@@ -104,7 +105,7 @@ def _coded(pool: NDArray[np.uint8], starts: NDArray[Any], lengths: NDArray[Any],
 def _lists(view: Any) -> Column:
     offsets = np.asarray(view.buffer(1))[view.offset : view.offset + view.length + 1].tolist()
     members = np.asarray(view.child(0).buffer(1)).tolist()
-    lists = [tuple(members[start:end]) for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    lists = [tuple(members[start:end]) for start, end in pairwise(offsets)]
     words = list(dict.fromkeys(lists))
     number = {word: code for code, word in enumerate(words)}
     known = _known(view)

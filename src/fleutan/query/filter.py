@@ -156,6 +156,10 @@ class _Parser:
             return Known(self._names(self._next()))
         if word in _STATE_WORDS and not self._is_operator(0):
             return self._states(token)
+        return self._asked_of(token)
+
+    def _asked_of(self, token: Token) -> Expression:
+        """What follows a word that names fields."""
         if self._is_beside(token):  # ether src MAC, ether host MAC
             side = self._next() if self._peek().word in (*_SIDES, *_EITHER) else token
             chosen = (_SIDES.index(side.word),) if side.word in _SIDES else (0, 1)

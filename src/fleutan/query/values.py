@@ -254,7 +254,7 @@ _BY_NAME: dict[str, Reader] = {
 }
 
 
-def _octets(token: Token, field: Field, operator: Operator) -> tuple[Value, ...]:
+def _octets(_token: Token, field: Field, _operator: Operator) -> tuple[Value, ...]:
     raise ValueError(f"{field.name} cannot be compared: 'has {field.name}' asks whether it is known")
 
 

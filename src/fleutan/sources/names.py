@@ -43,7 +43,7 @@ def service_name(port: int, proto: str, path: str = SERVICES) -> str | None:
 
 @cache
 def services(path: str = SERVICES) -> dict[tuple[int, str], str]:
-    """Names by port and protocol, the whole database at once: getservbyport(3) reads it from the start for each port, 20 us."""
+    """Names by port and protocol, all at once: getservbyport(3) reads it from the start for each port, 20 us."""
     found: dict[tuple[int, str], str] = {}
     try:
         with open(path, encoding="utf-8", errors="replace") as lines:

@@ -72,7 +72,7 @@ def command(**words: Any) -> None:
 
 @click.command("sql", short_help="Ask a lake in SQL.")
 @click.argument("statement")
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json", "jsonl", "csv", "parquet"]), default="text",
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json", "jsonl", "csv"]), default="text",
               show_default=True, help="How the answer is written.")  # fmt: skip
 @click.option("--from", "from_", metavar="TIME", help="Only rows from then on.  [default: all]")
 @click.option("--to", metavar="TIME", help="Only rows until then.")
@@ -81,8 +81,8 @@ def command(**words: Any) -> None:
 def sql(**words: Any) -> None:
     """Ask the lake's tables, read-only, in DuckDB's SQL: records, samples, flows, counters, exporters ...
 
-    Addresses are text there (src, dst), and two numbers (src_hi, src_lo); inside(src_hi, src_lo,
-    '192.0.2.0/24') asks for a prefix.  The tables live_flows and live_sockets are this host's now.
+    Addresses are text there (src, dst); inside(src, '192.0.2.0/24') asks for a prefix.  The table
+    live_flows is this host now.
 
     \b
     fleutan sql "SELECT src, sum(bytes) FROM records GROUP BY src ORDER BY 2 DESC LIMIT 10"

@@ -4,30 +4,42 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
 
 from fleutan.errors import UsageError
-from fleutan.exports import forms
+from fleutan.exports import csv, forms, json
 from fleutan.exports.como import FORMATS, default_format
 from fleutan.exports.como.options import Options
 from fleutan.faces.cli.figures import printable
 from fleutan.faces.cli.pages import Look, strips, tabular
 from fleutan.faces.cli.query import WORDS
 from fleutan.faces.cli.terminal import screen
+from fleutan.lake.listing import EVER
 from fleutan.past.engine import Lake, Limits
 from fleutan.past.modules import MODULES, answer
 from fleutan.past.parameters import Moment, understood
 from fleutan.past.request import Request
+from fleutan.past.sql import Rows
+from fleutan.query.times import parse_moment
 from fleutan.sources.names import services
 from fleutan.table import Table
 from fleutan.views import View
+
+#: What live_flows has.
+LIVE = (
+    *("proto", "family", "state", "src", "sport", "dst", "dport", "dev", "netns", "inode", "uid", "user", "pid"),
+    *("comm", "unit", "container", "rtt", "rtt_var", "min_rtt", "cwnd", "mss", "retrans", "lost", "unacked"),
+    *("bytes_sent", "bytes_acked", "bytes_received", "delivery_rate", "limit"),
+)
 
 
 def lake_of(directory: str | None) -> Path:
@@ -114,4 +126,61 @@ def plotted(request: Request, tables: Iterable[Table], options: Options) -> Iter
 
 def ask_sql(words: Mapping[str, Any]) -> None:
     """Asks in SQL and writes the answer."""
-    raise UsageError("not yet")
+    from fleutan.past.sql import asked
+
+    now_ns = time.time_ns()
+    start_ns = parse_moment(words["from_"], now_ns, None) if words["from_"] else EVER[0]
+    end_ns = parse_moment(words["to"], now_ns, None) if words["to"] else EVER[1]
+    live = live_tables(words["statement"])
+    out = sys.stdout.buffer
+    with asked(lake_of(words["lake"]), words["statement"], (start_ns, end_ns), Limits(words["memory"]), live) as rows:
+        for piece in _PLAIN[words["form"]](rows):
+            out.write(piece)
+        out.flush()
+
+
+def live_tables(statement: str) -> dict[str, Table]:
+    """The tables of this host's present that a statement names."""
+    if not re.search(r"\blive_flows\b", statement, re.IGNORECASE):
+        return {}
+    from fleutan.live import Question, ask
+
+    return {"live_flows": ask(Question(fields=LIVE, states="all"))}
+
+
+def _text_rows(rows: Rows) -> Iterator[bytes]:
+    """Columns as wide as the widest value of the first rows."""
+    first = list(next(rows.batches, ()))
+    cells = [rows.names, *([shown(value) for value in row] for row in first)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in chain(cells, ([shown(value) for value in row] for batch in rows.batches for row in batch)):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield f"{printable(line)}\n".encode()
+
+
+def shown(value: Any) -> str:
+    """A value of SQL as text; what is unknown is empty."""
+    return "" if value is None else value.hex() if isinstance(value, bytes) else str(value)
+
+
+def plain(value: Any) -> Any:
+    """A value of SQL as JSON knows it."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _objects(rows: Rows) -> Iterator[dict[str, Any]]:
+    return (dict(zip(rows.names, map(plain, row), strict=True)) for batch in rows.batches for row in batch)
+
+
+_PLAIN: Mapping[str, Callable[[Rows], Iterator[bytes]]] = {
+    "text": _text_rows,
+    "jsonl": lambda rows: json.plain_lines(_objects(rows)),
+    "json": lambda rows: json.plain_document({"schema": "fleutan/sql/1"}, {"rows": list(_objects(rows))}),
+    "csv": lambda rows: csv.plain_lines(rows.names, (list(map(plain, row)) for batch in rows.batches for row in batch)),
+}

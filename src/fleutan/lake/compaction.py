@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many small files of an hour become one, while others read and write.
+
+The new file counts from the moment it has its name; a list beside it says which files it stands
+for, and those go some time later, when nobody who listed them reads them any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleutan.lake import rollups
+from fleutan.lake.disk import Disk
+from fleutan.lake.kinds import KINDS, Kind
+from fleutan.lake.layout import HOUR, PARQUET, REPLACES, stem
+from fleutan.lake.listing import Part, counting, gates, hours, listed
+from fleutan.lake.sealing import hidden, placed
+from fleutan.lake.storage import quoted, selected
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+#: How long after an hour's end its files are left alone, and replaced files stay, in ns.
+SETTLED, GRACE = 600_000_000_000, 120_000_000_000
+#: Files of an hour that is not over are put together when they are so many.
+MANY = 12
+#: So many files are put together at most, and none that is so large already.
+MOST, LARGE = 256, 1 << 30
+
+
+class Compaction:
+    """Puts files together in one lake, as its only process that does."""
+
+    def __init__(self, connection: DuckDBPyConnection, root: Path, node: str, disk: Disk) -> None:
+        self._connection, self._root, self._node, self._disk = connection, root, node, disk
+        self._number = 0
+
+    def once(self, now_ns: int) -> int:
+        """One round through all kinds and hours; how many files were put together."""
+        files = 0
+        for kind in KINDS.values():
+            for where, hour in hours(self._root, kind.name):
+                self._clear(where, now_ns)
+                parts = self._due(where, hour, now_ns)
+                if parts:
+                    self._merge(kind, where, hour, parts, now_ns)
+                    files += len(parts)
+        return files
+
+    def _due(self, where: Path, hour: int, now_ns: int) -> list[Part]:
+        """The files of an hour that should be one; empty where that is not worth it."""
+        closed = gates(self._root)
+        parts = [part for part in counting(where, hour) if part.stem not in closed and part.size < LARGE][:MOST]
+        is_over = hour + HOUR + SETTLED < now_ns
+        return parts if len(parts) > 1 and (is_over or len(parts) >= MANY) else []
+
+    def _merge(self, kind: Kind, where: Path, hour: int, parts: Sequence[Part], now_ns: int) -> None:
+        self._number += 1
+        of = stem(self._node, "compact", now_ns, self._number)
+        query = merged(kind, [part.path for part in parts])
+        path = hidden(self._connection, query, self._root, of, kind.name, hour)
+        beside = where / f".{of}{REPLACES}"
+        self._disk.write(beside, "".join(f"{part.path.name}\n" for part in parts).encode())
+        placed([path], self._disk)
+        if kind.rolled:
+            self._tops(kind, where, hour)
+
+    def _tops(self, kind: Kind, where: Path, hour: int) -> None:
+        """The addresses and ports with most bytes of each minute, of all that the hour has by now."""
+        closed = gates(self._root)
+        files = [part.path for part in counting(where, hour) if part.stem not in closed]
+        summed = rollups.query("tops", kind.name, files_of(files))
+        columns = {column: f'"{column}"' for column in self._connection.sql(summed).columns}
+        query = f"SELECT {selected(KINDS['tops'], columns)} FROM ({summed})"
+        placed([hidden(self._connection, query, self._root, f"tops-{kind.name}-0-000000", "tops", hour)], self._disk)
+
+    def _clear(self, where: Path, now_ns: int) -> None:
+        """Takes away files that another stands for since long ago, and what a dead compaction left hidden."""
+        files = listed(where)
+        for name in files:
+            if not name.startswith(".") or not _is_old(where / name, now_ns):
+                continue
+            if not name.endswith(REPLACES):
+                if name[1:].split("-")[1:2] == ["compact"]:
+                    self._disk.unlink([where / name])
+            elif name[1 : -len(REPLACES)] + PARQUET in files:
+                self._disk.unlink(_replaced(where, where / name))
+                self._disk.sync_names(where)
+                self._disk.unlink([where / name])
+            else:
+                self._disk.unlink([where / name])
+
+
+def _replaced(where: Path, beside: Path) -> Iterator[Path]:
+    return (where / name for name in beside.read_text().split())
+
+
+def _is_old(path: Path, now_ns: int) -> bool:
+    try:
+        return now_ns - path.stat().st_mtime_ns > GRACE
+    except FileNotFoundError:
+        return False
+
+
+def files_of(paths: Sequence[Path]) -> str:
+    """Files as a relation of SQL."""
+    return f"read_parquet([{', '.join(quoted(str(path)) for path in paths)}], union_by_name = true)"
+
+
+def merged(kind: Kind, paths: Sequence[Path]) -> str:
+    """The query of all rows of these files; of rollups their sums."""
+    if kind.name not in ("minutes", "hours"):
+        return f"SELECT * FROM {files_of(paths)}"
+    keys = ", ".join(f'"{name}"' for name, _ in kind.columns if name not in rollups.SUMS)
+    sums = ", ".join(f'CAST(sum("{name}") AS BIGINT) AS "{name}"' for name in rollups.SUMS)
+    return f"SELECT {keys}, {sums} FROM {files_of(paths)} GROUP BY ALL ORDER BY time_ns"

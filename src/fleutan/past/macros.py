@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Addresses in SQL: the text of two halves (RFC 5952), and whether they are inside a prefix.
+
+These are for people who write SQL; plans need neither.
+"""
+
+from __future__ import annotations
+
+from fleutan.errors import UsageError
+
+_V4 = "hi = 0 AND lo BETWEEN 281470681743360 AND 281474976710655"
+_QUAD = "concat_ws('.', (lo >> 24) & 255, (lo >> 16) & 255, (lo >> 8) & 255, lo & 255)"
+
+
+def _groups() -> str:
+    parts = [f"format('{{:x}}', ({half} >> {shift}) & 65535)" for half in ("hi", "lo") for shift in (48, 32, 16, 0)]
+    return f"':' || concat_ws(':', {', '.join(parts)}) || ':'"
+
+
+def _shortened() -> str:
+    """The longest run of zero groups, the first of several, becomes ``::``."""
+    cases = []
+    for run in range(8, 1, -1):
+        zeros = ":0" * run + ":"
+        at = f"instr(groups, '{zeros}')"
+        cases.append(f"WHEN {at} > 0 THEN groups[:{at} - 1] || '::' || groups[{at} + {len(zeros)}:]")
+    return f"CASE {' '.join(cases)} ELSE groups END"
+
+
+MACROS = (
+    f"CREATE MACRO fleutan_groups(hi, lo) AS {_groups()}",
+    f"CREATE MACRO fleutan_short(groups) AS {_shortened()}",
+    "CREATE MACRO fleutan_trim(text) AS regexp_replace(regexp_replace(text, '^:([^:])', '\\1'), '([^:]):$', '\\1')",
+    f"CREATE MACRO address(hi, lo) AS CASE WHEN hi IS NULL THEN NULL WHEN {_V4} THEN {_QUAD} "
+    "ELSE fleutan_trim(fleutan_short(fleutan_groups(hi, lo))) END",
+)
+
+
+def refuse_writing(kinds_of_statements: list[str]) -> None:
+    """Raises UsageError unless there is one statement, and it reads."""
+    if len(kinds_of_statements) != 1:
+        raise UsageError(f"SQL: one statement at a time, not {len(kinds_of_statements)}")
+    if kinds_of_statements[0] not in ("SELECT", "EXPLAIN"):
+        raise UsageError(f"SQL: a lake is only read: SELECT, not {kinds_of_statements[0]}")
