@@ -91,6 +91,7 @@ FIELDS: tuple[Field, ...] = (
     Field("path_loss", "gauge", "float", "", "share of probes for the destination that had no answer, 0 to 1", "table paths"),
     Field("path_end", "label", "text", "", "how its trace ended: reached, refused, silent, loop, last, unsent or closed", "table paths"),
     Field("via", "label", "text", "", "who answered on the way, hop by hop; * for nobody", "table paths"),
+    Field("via_rtt", "label", "text", "", "least round-trip time to each of them in ms; * for nobody", "table paths"),
     Field("path", "label", "text", "", "path that the flow takes: p0, p1 ...", "table flows of fleutan paths: traced"),
     Field("netns", "key", "text", "", "network namespace: its name in /run/netns, 'host' for that of process 1, else its inode", "/proc/PID/ns/net"),
     Field("netns_inode", "key", "int", "", "inode of the network namespace", "/proc/PID/ns/net"),
@@ -263,6 +264,8 @@ FIELDS: tuple[Field, ...] = (
     Field("channels", "label", "text", "", "what 'ethtool -L' calls such queues: combined, rx or tx", "table queues: ETHTOOL_GCHANNELS"),
     Field("channels_max", "gauge", "int", "", "how many of them the device can have", "table queues: ETHTOOL_GCHANNELS"),
     Field("numa_node", "label", "int", "", "NUMA node of the device or of the CPU; unknown where it has none", "tables queues, cpus and runs: /sys"),
+    Field("errors", "counter", "int", "packets", "packets that the device received broken, or could not send", "table queues: IFLA_STATS64 rx_errors, tx_errors"),
+    Field("dropped", "counter", "int", "packets", "packets that the device dropped, or had no room for", "table queues: IFLA_STATS64 rx_dropped, rx_missed_errors, tx_dropped"),
     # -- CPUs (tables cpus and runs)
     Field("net_rx", "counter", "int", "", "softirqs that received packets", "table cpus: /proc/softirqs NET_RX"),
     Field("net_tx", "counter", "int", "", "softirqs that sent packets", "table cpus: /proc/softirqs NET_TX"),
@@ -372,6 +375,7 @@ FIELDS: tuple[Field, ...] = (
     Field("sampler_drops", "counter", "int", "", "samples that the agent dropped", "table records: sFlow drops"),
     # -- the past (tables of the lake, and answers of modules)
     Field("time", "label", "int", "ns", "when the row's interval began, or when it happened (UTC)", "tables of the lake"),
+    Field("interval", "gauge", "int", "us", "how long the row's interval was", "tables of the lake"),
     Field("node", "key", "text", "", "host that recorded it", "tables of the lake"),
     Field("header", "label", "octets", "", "first octets of the packet, from the link's header on", "table samples: sampled header"),
     Field("link_type", "label", "int", "", "what the header begins with, as capture files number it: 1 Ethernet, 101 IP", "table samples: sampled header"),

@@ -59,7 +59,7 @@ def compared(
     counts: Counted, earlier: Capture = BEFORE, later: Capture = AFTER, wanted: Collection[str] = ("pids", "comm")
 ) -> tuple[Interval, Packets]:
     before, after = (flows.table(part, wanted, "mine") for part in (earlier, later))
-    return compare(before, after, counts, later, wanted)
+    return compare(before, after, counts, later, wanted)[:2]
 
 
 def moving(table: Table, *names: str) -> list[tuple[Any, ...]]:

@@ -26,6 +26,7 @@ IDENTITY = {
     "queues": ("netns_inode", "dev", "direction", "queue", "handle", "qdisc"),
     "qdiscs": ("netns_inode", "dev", "layer", "qdisc", "handle", "parent"),
     "cpus": ("cpu",),
+    "interfaces": ("netns_inode", "dev", "direction"),
 }
 #: What one queue is in the tables traffic and queues.
 QUEUE = ("netns", "dev", "direction", "queue")

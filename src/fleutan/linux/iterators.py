@@ -107,17 +107,19 @@ class SocketIterators:
     Entering raises NotSupported with the reason; it takes root, or CAP_BPF and CAP_PERFMON.
     One object serves every namespace: sockets are read in the network namespace of the calling
     thread, holders in its PID namespace.  Several threads may read at the same time.
+    Without ``remnants`` TCP's sockets are those that are full ones: not TIME-WAIT, not SYN-RECV.
     """
 
-    def __init__(self, path: str = _OBJECT, library: str = LIBBPF) -> None:
+    def __init__(self, path: str = _OBJECT, library: str = LIBBPF, remnants: bool = True) -> None:
         self._path = path
         self._library = library
+        self._tcp, self._unused = ("tcp", "tcp_full") if remnants else ("tcp_full", "tcp")
 
     def __enter__(self) -> SocketIterators:
         with open(self._path, "rb") as file:
             elf = file.read()
         ticks = ticks_per_second().to_bytes(4, sys.byteorder)
-        self._programs = BpfObject("sockets", elf, constants=ticks, library=self._library)
+        self._programs = BpfObject("sockets", elf, constants=ticks, unused=(self._unused,), library=self._library)
         self._programs.__enter__()
         return self
 
@@ -126,7 +128,7 @@ class SocketIterators:
 
     def read_tcp(self) -> memoryview:
         """The records of every TCP socket, for parse_tcp."""
-        return read_to_end(self._programs.iterate("tcp"))
+        return read_to_end(self._programs.iterate(self._tcp))
 
     def read_udp(self) -> memoryview:
         """The records of every UDP socket, for parse_udp."""

@@ -23,7 +23,7 @@ from fleutan.linux.libbpf import BpfObject, Runs
 from fleutan.linux.maps import Map, possible_cpus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -80,6 +80,24 @@ class Counts(NamedTuple):
     ended_ns: int
     wall_ns: int = 0
     missed: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many records, those of the cells left out."""
+        return memoryview(self.keys).nbytes // _KEY_SIZE
+
+
+def together(parts: Sequence[Counts]) -> Counts:
+    """Readings that follow each other as one; what was counted in several has a row in each."""
+    if len(parts) == 1:
+        return parts[0]
+    import numpy as np
+
+    cells = np.concatenate([np.frombuffer(part.cells, np.uint8) for part in parts]).reshape(-1, _CELL_SIZE)
+    keys = b"".join([*(part.keys for part in parts), cells[:, :_KEY_SIZE].tobytes()])
+    values = b"".join([*(part.values for part in parts), cells[:, _KEY_SIZE:_MOVED].tobytes()])
+    missed = sum(part.missed for part in parts)
+    return Counts(keys, values, b"", parts[0].began_ns, parts[-1].ended_ns, parts[-1].wall_ns, missed)
 
 
 class _Cells:

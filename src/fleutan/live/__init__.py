@@ -110,13 +110,13 @@ class Asked:
         else:
             from fleutan.analysis import rates
 
-            earlier = _retimed(self.look(before), before, capture)
+            earlier = retimed(self.look(before), before, capture)
             if counted is None:
                 interval = rates.compare(earlier, table)
             else:
                 from fleutan.live.packets import compare
 
-                interval, packets = compare(earlier, table, counted, capture, self._wanted)
+                interval, packets, _ = compare(earlier, table, counted, capture, self._wanted)
             table, deltas = interval.flows, interval.deltas
         rows = self._scope(table)
         if packets is None and self.counts:
@@ -251,7 +251,7 @@ def _timed(named: frozenset[str]) -> frozenset[str]:
     return counted | named.intersection(rates.FIELDS)
 
 
-def _retimed(table: Table, before: Capture, after: Capture) -> Table:
+def retimed(table: Table, before: Capture, after: Capture) -> Table:
     """The earlier table with its time on the later one's clock, which may have been set in between."""
     at_ns = after.at_ns - (after.steady_ns - before.steady_ns)
     return replace(table, reading=replace(table.reading, at_ns=at_ns))

@@ -39,9 +39,15 @@ class Packets(NamedTuple):
         return self.table.with_columns(told)
 
 
-def compare(
-    earlier: Table, later: Table, counted: Counted, capture: Capture, wanted: Collection[str]
-) -> tuple[Interval, Packets]:
+class Compared(NamedTuple):
+    """The flows of both readings, their packets, and the connections that began or ended (table ``lifecycle``)."""
+
+    interval: Interval
+    packets: Packets
+    lives: Table
+
+
+def compare(earlier: Table, later: Table, counted: Counted, capture: Capture, wanted: Collection[str]) -> Compared:
     """What happened between two tables of flows, the later one of ``capture``.
 
     With the flows come those that only their packets or their end told of, and the fields of
@@ -68,4 +74,4 @@ def compare(
         source=f"{interval.flows.reading.source}; packets: {', '.join(table.reading.source for table in counters)}",
     )
     flows = replace(joined.flows, reading=reading)
-    return Interval(flows, replace(joined.deltas, reading=reading)), Packets(packets, joined.rows)
+    return Compared(Interval(flows, replace(joined.deltas, reading=reading)), Packets(packets, joined.rows), lives)

@@ -13,13 +13,26 @@ from dataclasses import replace
 from typing import Protocol
 
 from fleutan.errors import NotSupported
-from fleutan.live import Asked
-from fleutan.sources.capture import Capture, Reader
-from fleutan.sources.counting import Meters
+from fleutan.sources.capture import Capture, Choice, Reader
+from fleutan.sources.counting import Counted, Meters
 from fleutan.table import Table
 
 #: How the note begins that says why packets are unknown.
 NOT_COUNTED = "packets are not counted"
+
+
+class Question(Protocol):
+    """What is asked again and again (``fleutan.live.Asked``)."""
+
+    #: Whether packets have to be counted for the answer, and the way of reading that gives its fields.
+    counts: bool
+    answer_by: Choice
+
+    def look(self, capture: Capture) -> Table:
+        """The flows of a capture as they were read."""
+
+    def answer(self, capture: Capture, before: Capture, counted: Counted | None) -> Table:
+        """What happened between two captures, with what was counted meanwhile."""
 
 
 class Besides(Protocol):
@@ -44,7 +57,7 @@ class Rounds:
 
     def __init__(
         self,
-        asked: Asked,
+        asked: Question,
         reader: Reader,
         first: Capture | None = None,
         besides: Besides | None = None,
@@ -58,7 +71,8 @@ class Rounds:
         self._make = meters
         self._readings = readings
         self._meters: Meters | None = None
-        self._why = ""
+        #: Why packets are not counted, where they should be and are not.
+        self.why = ""
         self._held = ExitStack()
 
     def __enter__(self) -> Rounds:
@@ -88,7 +102,7 @@ class Rounds:
             if self._asked.answer_by == "auto":
                 self._reader.expect(self._readings)
         except NotSupported as error:
-            self._why = f"{NOT_COUNTED}: {error}"
+            self.why = str(error)
 
     def after(self, seconds: float) -> Table:
         """The flows as they are so many seconds after the reading before, and what they did since."""
@@ -99,8 +113,9 @@ class Rounds:
             self._besides.look(capture)
         self._before = capture
         table = self._asked.answer(capture, before, counted)
-        if self._why:
-            table = replace(table, reading=replace(table.reading, notes=(*table.reading.notes, self._why)))
+        if self.why:
+            notes = (*table.reading.notes, f"{NOT_COUNTED}: {self.why}")
+            table = replace(table, reading=replace(table.reading, notes=notes))
         return table if self._besides is None else self._besides.joined(table)
 
     def _wait(self, seconds: float) -> None:

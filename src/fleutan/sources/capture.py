@@ -123,6 +123,17 @@ class Kernel(NamedTuple):
 
 
 LINUX = Kernel()
+#: TCP_TIME_WAIT, TCP_SYN_RECV and TCP_NEW_SYN_RECV (include/net/tcp_states.h) as bits.
+_REMNANTS = 1 << 6 | 1 << 3 | 1 << 12
+
+
+def without_remnants(kernel: Kernel = LINUX) -> Kernel:
+    """Reads full sockets only: what is left of connections, or requested, has neither owner nor figures."""
+    load, dump = (
+        partial(SocketIterators, remnants=False),
+        partial(sockdiag.dump, states=sockdiag.ALL_STATES & ~_REMNANTS),
+    )
+    return kernel._replace(load=load, dump=dump)
 
 
 def choose(source: Choice, kernel: Kernel = LINUX) -> Choice:

@@ -6,6 +6,7 @@ What is read becomes Tables in ``traffic``, ``lifecycle`` and ``users``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
@@ -14,11 +15,16 @@ from fleutan.errors import NotSupported
 from fleutan.linux.libbpf import counting_runs
 from fleutan.linux.lifecycle import Lives
 from fleutan.linux.namespaces import Namespace
-from fleutan.linux.traffic import PROGRAMS, Counts
+from fleutan.linux.traffic import ENTRIES, PROGRAMS, Counts, together
 from fleutan.linux.users import PROGRAMS as USES
 from fleutan.linux.users import Noticed, Noticing
 from fleutan.sources import lifecycle, traffic, users
 from fleutan.sources.traffic import Places
+
+#: Rows after which a reading's tables are emptied before it ends, so that no flow finds them full.
+ENOUGH = ENTRIES // 2
+#: Seconds until that is looked at for the first time, and between two times at the least.
+FIRST, LEAST = 4.0, 0.25
 
 
 class Counted(NamedTuple):
@@ -55,6 +61,8 @@ class Meters:
             with suppress(NotSupported):
                 self._noticing = held.enter_context(self._make())
             self._places = traffic.read_places()
+            self._parts: list[Counts] = []
+            self._due = time.monotonic() + FIRST
             self._held = held.pop_all()
         return self
 
@@ -62,8 +70,20 @@ class Meters:
         self._held.close()
 
     def wait(self, seconds: float) -> None:
-        """Waits so long; what begins and ends meanwhile is taken as it comes."""
-        self._watching.wait(seconds)
+        """Waits so long; what begins and ends meanwhile is taken as it comes, and so are packets of many flows."""
+        until = time.monotonic() + seconds
+        while (now := time.monotonic()) < until:
+            if now >= self._due:
+                self._take()
+            else:
+                self._watching.wait(min(until, self._due) - now)
+
+    def _take(self) -> None:
+        """Takes what was counted; the next time is due when the tables may be half full."""
+        counts = self._counting.read()
+        self._parts.append(counts)
+        rows_a_second = counts.rows * 1e9 / max(counts.ended_ns - counts.began_ns, 1)
+        self._due = time.monotonic() + max(LEAST, ENOUGH / max(rows_a_second, 1))
 
     def cost(self) -> float | None:
         """Nanoseconds that the programs took for an event so far; None where that is not counted."""
@@ -79,7 +99,9 @@ class Meters:
         Of ``spaces``, or of all, there are ``places``: finding all namespaces takes a look at every
         process.
         """
-        counts, lives = self._counting.read(), self._watching.read()
+        self._take()
+        lives = self._watching.read()
         used = self._noticing.read() if self._noticing else None  # the last: a packet goes before the call is over
         before, self._places = self._places, traffic.read_places(spaces)
-        return Counted(counts, lives, traffic.both(before, self._places), used)
+        parts, self._parts = self._parts, []
+        return Counted(together(parts), lives, traffic.both(before, self._places), used)

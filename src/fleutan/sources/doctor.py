@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NamedTuple
@@ -88,6 +88,16 @@ class Facts:
     cgroups: str
     packages: Mapping[str, str | None]
     terminal: Terminal
+
+
+def restricted(missing: Callable[[Collection[str]], Collection[str]] = capabilities.missing) -> list[str]:
+    """What of other users and other namespaces stays hidden from this process, and what would show it."""
+    found = []
+    if missing(("CAP_SYS_PTRACE",)):
+        found.append("owners of own processes only (CAP_SYS_PTRACE shows all)")
+    if missing(("CAP_SYS_ADMIN",)):
+        found.append("this network namespace only (CAP_SYS_ADMIN enters others)")
+    return found
 
 
 def load_iterators() -> None:
