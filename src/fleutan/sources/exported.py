@@ -8,7 +8,7 @@ datagrams come from is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -142,9 +142,14 @@ def placed(found: Decoded, also: Collection[str] = ()) -> Placed:
     records = _in_order(concatenate(_parts(found)))
     datagram = records.values.pop(_PLACE, np.zeros(0, np.int64))
     names = dict.fromkeys((*ALWAYS, *(name for name in FIELDS if name in records.values or name in also)))
-    columns = {name: _column(name, records) for name in names}
+    columns = columns_of(records, names)
     at_ns = int(found.datagrams.at_ns.max(initial=0))
     return Placed(Table("records", columns, Reading("", "", at_ns, 0, SOURCE)), datagram, records)
+
+
+def columns_of(records: Records, names: Iterable[str]) -> dict[str, Column]:
+    """Columns of numbers under the catalogue's names, with words in the place of some."""
+    return {name: _column(name, records) for name in names}
 
 
 def table(found: Decoded, also: Collection[str] = ()) -> Table:
