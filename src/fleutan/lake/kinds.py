@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleutan.fields import Field, require
+from fleutan.lake.kinds_host import HOST
 
 #: What files say of themselves; raised when old files need more than null for what they lack.
 SCHEMA = 1
@@ -93,5 +94,6 @@ KINDS: dict[str, Kind] = {
         _kind("minutes", _ROLLED),
         _kind("hours", _ROLLED),
         _kind("tops", _TOPS),
+        *(_kind(name, names) for name, names in HOST.items()),
     )
 }

@@ -56,7 +56,7 @@ def table(found: Captured, one_in: int, dropped: int = 0, above: Uppers | None =
     headers = _headers(found, rows, types)
     records = _records(found, rows, one_in, dropped)
     with_headers(records, np.arange(len(rows)), headers, np.where(ethernet[rows], _BEGINS_ETHERNET, LINK_TYPE + IP))
-        columns = exported.columns_of(records, [name for name in exported.FIELDS if name in records.values])
+    columns = exported.columns_of(records, [name for name in exported.FIELDS if name in records.values])
     columns |= {
         "time": Column(found.at_ns[rows]),
         "header": Column(np.arange(len(rows), dtype=np.int32), None, tuple(headers.strings())),
