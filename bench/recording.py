@@ -10,6 +10,16 @@ The figures are those of the recording process, from its first interval's end to
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tracing import ADDRESS, FAR, NEAR, hosts, inside, started
 
 CPU_BAR, RSS_BAR = 5.0, 200
 #: The interval of the recording, in seconds.
@@ -62,3 +72,81 @@ for port in itertools.cycle(range(5000, 5004)):
     if (left := due - time.monotonic()) > 0.01:
         time.sleep(left)
 """
+
+
+def used(pid: int) -> float:
+    """Seconds of CPU that a process took so far."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / _TICKS
+
+
+def peak(pid: int) -> int:
+    """The most memory that it had since its peak was forgotten, in MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) // 1024
+
+
+def measure(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Prints what the process took, minute by minute and in all; the first interval is of its start."""
+    time.sleep(2 * INTERVAL)
+    begun, first, most = time.monotonic(), used(process.pid), 0
+    while (past := time.monotonic() - begun) < seconds:
+        before, since = used(process.pid), time.monotonic()
+        Path(f"/proc/{process.pid}/clear_refs").write_text("5")
+        time.sleep(min(60.0, max(seconds - past, 1.0)))
+        share = 100 * (used(process.pid) - before) / (time.monotonic() - since)
+        most = max(most, peak(process.pid))
+        print(f"{past:6.0f} s   {share:5.2f} % of a CPU   {peak(process.pid):4} MB at most", flush=True)
+    share = 100 * (used(process.pid) - first) / (time.monotonic() - begun)
+    print(f"CPU {share:5.2f} %   ratio {share / CPU_BAR:5.2f} to the bar of {CPU_BAR} %")
+    print(f"RSS {most:5} MB  ratio {most / RSS_BAR:5.2f} to the bar of {RSS_BAR} MB")
+
+
+def rows(lake: str) -> None:
+    """Prints how many rows of each kind came into the lake, and their bytes."""
+    import duckdb
+
+    for kind in ("flows", "lifecycle", "drops", "queues"):
+        files = [*Path(lake).glob(f"{kind}/**/*.parquet")]
+        if files:
+            count = duckdb.sql(f"SELECT count(*) FROM read_parquet({[*map(str, files)]})").fetchall()[0][0]
+            size = sum(path.stat().st_size for path in files)
+            print(f"{kind:10} {count:9,} rows {size:12,} bytes {size / count:6.1f} a row")
+
+
+def main() -> None:
+    """Records beside the crowd, and prints what that took."""
+    if os.geteuid():
+        raise SystemExit("it takes root: network namespaces of its own, and BPF")
+    place = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    numbers, more = [int(word) for word in sys.argv[1:place]], sys.argv[place + 1 :]
+    connections, fresh, seconds = [*numbers, *(10_000, 1_000, 360)[len(numbers) :]]
+    with hosts(), tempfile.TemporaryDirectory() as lake, crowded(connections, fresh):
+        command = [sys.executable, "-c", CODE, "record", "-i", str(INTERVAL), "--lake", lake, "-N", NEAR, *more]
+        with subprocess.Popen(command) as process:
+            try:
+                measure(process, seconds)
+            finally:
+                process.send_signal(signal.SIGTERM)
+        rows(lake)
+
+
+@contextmanager
+def crowded(connections: int, fresh: int) -> Iterator[None]:
+    """The flows: so many that stay, and so many new ones a second."""
+    for name in (NEAR, FAR):
+        ports = "echo '1100 65000' >/proc/sys/net/ipv4/ip_local_port_range"
+        subprocess.run(inside(name, "sh", "-c", ports), check=True)
+    commands = (
+        inside(FAR, sys.executable, "-c", _SERVE, ADDRESS),
+        inside(NEAR, sys.executable, "-c", _SEND, ADDRESS, str(connections)),
+        inside(NEAR, sys.executable, "-c", _BRIEF, ADDRESS, str(fresh)),
+    )
+    with ExitStack() as held:
+        for command in commands:
+            held.enter_context(started(command, "ready"))
+        yield
+
+
+if __name__ == "__main__":
+    main()

@@ -298,6 +298,18 @@ def test_what_is_left_of_a_socket_has_neither_owner_nor_tcp_info(space: Space) -
 
 
 @needs_bpf
+def test_without_remnants_there_are_all_full_sockets_and_no_others(space: Space) -> None:
+    with SocketIterators(remnants=False) as kernel:
+        found = parse_tcp(kernel.read_tcp())
+    every = space.tcp()
+    full = every.known["rcvbuf"]
+    assert not full.all()
+    assert sorted(found.values["idiag_cookie"].tolist()) == sorted(every.values["idiag_cookie"][full].tolist())
+    one = row(found, cookie(space.crowd["four"]))
+    assert one["tcpi_bytes_sent"] == row(every, cookie(space.crowd["four"]))["tcpi_bytes_sent"] > 0
+
+
+@needs_bpf
 def test_udp_sockets(space: Space) -> None:
     records = space.udp()
     bound, six, connected = (row(records, cookie(space.crowd[name])) for name in ("udp", "udp6", "udp connected"))

@@ -77,6 +77,18 @@ def test_the_last_packet_is_so_many_ticks_after_the_first_also_where_ticks_wrap(
     assert records.values["last_ns"].tolist() == [1_000 + 5 * 1_000_000_000 // ticks_per_second()]
 
 
+def test_readings_that_follow_each_other_are_one_with_a_row_of_each() -> None:
+    first = reading({key(cookie=9): counts(5)}, {key(cookie=9): counts(2, 200, 20, 30), key(cookie=8): counts(1)})
+    second = reading({key(cookie=9): counts(3)})._replace(began_ns=1, ended_ns=2, wall_ns=7, missed=4)
+    found = traffic.together([first._replace(missed=1), second])
+    assert (found.began_ns, found.ended_ns, found.wall_ns, found.missed) == (0, 2, 7, 5)
+    assert found.rows == 4, "what stood in a cell has a row of its own"
+    records = parse(found)
+    packets = list(zip(*(records.values[name].tolist() for name in ("cookie", "packets")), strict=True))
+    assert sorted(packets) == [(8, 1), (9, 2), (9, 3), (9, 5)]
+    assert traffic.together([first]) is first
+
+
 def test_a_flow_that_stands_in_a_cell_too_is_one_row() -> None:
     busy, idle, alone = key(sport=1), key(sport=2), key(sport=3)
     both = reading(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +20,8 @@ from fleutan.linux.iterators import SocketIterators
 from fleutan.linux.namespaces import Namespace
 from fleutan.linux.proc import Holders
 from fleutan.linux.sockdiag import Dump as Answer
-from fleutan.sources.capture import WORTH_BPF, Beside, Capture, Choice, Kernel, Reader, choose
+from fleutan.sources import flows
+from fleutan.sources.capture import WORTH_BPF, Beside, Capture, Choice, Kernel, Reader, choose, without_remnants
 
 HERE = Namespace(1, "host", "/here")
 BLUE = Namespace(2, "blue", "/run/netns/blue")
@@ -460,3 +462,22 @@ def test_programs_stay_loaded_while_a_thread_reads_through_them(trouble: Excepti
     go_on.set()
     assert read(pending.result())[0] == ("host", 6, "bpf", b"T")
     assert programs.events == ["loaded", "unloaded"]
+
+
+def test_without_remnants_netlink_lists_full_sockets_only() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for _ in range(2):
+            client = socket.create_connection(server.getsockname())
+            accepted = server.accept()[0]
+            client.close()
+            assert accepted.recv(1) == b""
+            accepted.close()  # the client's end stays in TIME-WAIT
+        port = server.getsockname()[1]
+        every, full = (Reader(source="netlink", kernel=kernel).take() for kernel in (Kernel(), without_remnants()))
+    states = [states_of(capture, port) for capture in (every, full)]
+    assert states == [{"listen", "time-wait"}, {"listen"}]
+
+
+def states_of(capture: Capture, port: int) -> set[str]:
+    rows = flows.table(capture, ()).rows()
+    return {row["state"] for row in rows if port in (row["sport"], row["dport"])}

@@ -203,3 +203,10 @@ def test_diagnose_asks_the_kernel() -> None:
     assert "tcp" in found["sock_diag"].detail
     assert found["BPF iterators"].status in {"ok", "missing"}
     assert found["BPF iterators"].detail
+
+
+def test_what_stays_hidden_is_said_with_what_would_show_it() -> None:
+    assert doctor.restricted(lambda _: []) == []
+    owners, spaces = doctor.restricted(lambda names: names)
+    assert "CAP_SYS_PTRACE" in owners
+    assert "CAP_SYS_ADMIN" in spaces

@@ -163,6 +163,6 @@ def captured(frames: NDArray[np.uint8]) -> Captured:
         np.minimum(numbers["kept"], size - mac),
         numbers["length"],
         numbers["seconds"] * 1_000_000_000 + numbers["nanoseconds"],
-        *(numbers[name] for name in ("ifindex", "protocol", "hatype", "pkttype")),
-        np.where(numbers["status"] & _VLAN_VALID, tag, 0),
+        **{name: numbers[name] for name in ("ifindex", "protocol", "hatype", "pkttype")},
+        tag=np.where(numbers["status"] & _VLAN_VALID, tag, 0),
     )

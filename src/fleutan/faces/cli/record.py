@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fleutan.errors import UsageError
 from fleutan.faces.cli import completion
 from fleutan.faces.cli.flows import DAY
+
+if TYPE_CHECKING:
+    from fleutan.programs.recording.settings import Settings
 
 #: Where root's lake is.
 SYSTEM = "/var/lib/fleutan/lake"
@@ -61,6 +64,15 @@ def lake() -> Path:
     default="auto",
     help="How sockets are read; auto takes what is allowed and cheaper.",
 )
+@click.option(
+    "--paths", type=click.FloatRange(min=0.1), metavar="MINUTES", help="Trace the paths to new peers every so often."
+)
+@click.option(
+    "--packets", type=click.IntRange(1, 4096), metavar="OCTETS", help="Keep the first octets of some packets."
+)
+@click.option(
+    "--one-in", type=click.IntRange(1), metavar="N", help="Of one in N packets, drawn by lot.  [default: 1000]"
+)
 def command(**words: Any) -> None:
     """Keep what this host's kernel sees: every flow with its owner, what was dropped and why, what queues carried.
 
@@ -73,15 +85,27 @@ def command(**words: Any) -> None:
     fleutan record -i 60 --lake /srv/lake
     fleutan record --for 300 -N web
     """
-    count = intervals(words)
+    asked = settings(words)
     from fleutan.lake.writer import Writer
-    from fleutan.programs.recording import Settings, run
+    from fleutan.programs.recording import run
     from fleutan.programs.recording.signals import Signals
 
     root = Path(words["root"]) if words["root"] else lake()
-    settings = Settings(words["interval"], words["netns"], words["source"], count, aligned=count is None)
     with Signals() as signals:
-        run(lambda: settings, lambda _: Writer(root, name="record"), signals, say)
+        run(lambda: asked, lambda _: Writer(root, name="record"), signals, say)
+
+
+def settings(words: dict[str, Any]) -> Settings:
+    """What the options ask for.  Raises UsageError where they contradict each other."""
+    from fleutan.programs.recording.settings import Settings
+
+    if words["one_in"] and words["packets"] is None:
+        raise UsageError("--one-in says of how many packets one is kept: say how much of it with --packets")
+    count = intervals(words)
+    return Settings(
+        *(words["interval"], words["netns"], words["source"], count, count is None, words["paths"], words["packets"]),
+        one_in=words["one_in"] or Settings.one_in,
+    )
 
 
 def intervals(words: dict[str, Any]) -> int | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from itertools import count
 from math import inf
 from typing import NamedTuple
@@ -21,29 +20,16 @@ from fleutan.programs.recording import kept
 from fleutan.programs.recording.beside import Beside
 from fleutan.programs.recording.flows import Flows
 from fleutan.programs.recording.pace import Pace, Side, Sink, Stop
+from fleutan.programs.recording.settings import Settings
 from fleutan.programs.recording.signals import Signals
 from fleutan.programs.recording.telling import Telling, lacking
-from fleutan.sources.capture import Choice, Reader, without_remnants
+from fleutan.sources.capture import Reader, without_remnants
 from fleutan.sources.counting import Meters
 from fleutan.sources.memory import give_back
 from fleutan.table import Table
 
 _SECOND = 1_000_000_000
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is recorded: an interval's length in seconds, how many intervals (None: without end).
-
-    ``netns`` is a name, a process id, ``all`` or None for the current namespace.  With ``aligned``
-    intervals begin at whole multiples of their length, and the first differs by up to half of it.
-    """
-
-    seconds: float = 10.0
-    netns: str | None = "all"
-    source: Choice = "auto"
-    count: int | None = None
-    aligned: bool = True
+Say = Callable[[str], object]
 
 
 def _reader(settings: Settings) -> Reader:
@@ -54,9 +40,25 @@ def _beside(settings: Settings) -> Beside:
     return Beside(settings.netns)
 
 
+def _sides(settings: Settings, say: Say) -> list[AbstractContextManager[Side]]:
+    """What has a pace of its own."""
+    made: list[AbstractContextManager[Side]] = []
+    if settings.packets is not None:
+        from fleutan.programs.recording.packets import Packets
+        from fleutan.sources.tapped import sampling
+
+        made.append(Packets(sampling(settings.packets, settings.one_in), say))
+    if settings.paths is not None:
+        from fleutan.programs.recording.paths import Paths, asking
+
+        made.append(Paths(settings.paths, asking(settings.netns), say))
+    return made
+
+
 class Host(NamedTuple):
     """What is asked of this host; tests put others in its place."""
 
+    sides: Callable[[Settings, Say], Sequence[AbstractContextManager[Side]]] = _sides
     reader: Callable[[Settings], Reader] = _reader
     beside: Callable[[Settings], Beside] = _beside
     meters: Callable[[], Meters] = Meters
@@ -65,8 +67,6 @@ class Host(NamedTuple):
 
 
 HOST = Host()
-Say = Callable[[str], object]
-Sides = Callable[[Settings], Sequence[AbstractContextManager[Side]]]
 
 
 def run(
@@ -74,7 +74,6 @@ def run(
     opened: Callable[[Settings], AbstractContextManager[Sink]],
     signals: Signals,
     say: Say,
-    sides: Sides = lambda _: (),
     host: Host = HOST,
 ) -> None:
     """Records until a signal to end, or for as many intervals as the settings say.
@@ -85,15 +84,13 @@ def run(
     while True:
         settings = configured()
         with opened(settings) as sink:
-            record(settings, sink, signals, say, sides, host)
+            record(settings, sink, signals, say, host)
         if not signals.asked or signals.stopped:
             return
         signals.reloaded()
 
 
-def record(
-    settings: Settings, sink: Sink, stop: Stop, say: Say, sides: Sides = lambda _: (), host: Host = HOST
-) -> None:
+def record(settings: Settings, sink: Sink, stop: Stop, say: Say, host: Host = HOST) -> None:
     """Records until it is stopped, or for so many intervals; what an interval began is kept when it is stopped.
 
     ``say`` is told what cannot be recorded, and once each what a reading lacks.  Raises what
@@ -102,7 +99,7 @@ def record(
     """
     telling = Telling(say)
     with ExitStack() as held:
-        entered = [held.enter_context(side) for side in sides(settings)]
+        entered = [held.enter_context(side) for side in host.sides(settings, say)]
         beside = held.enter_context(host.beside(settings))
         reader = held.enter_context(host.reader(settings))
         question, pace = Flows(), Pace(beside, sink, stop, entered, host.steady, host.now_ns)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan.analysis import limits, rates
-from fleutan.analysis.figures import DELTAS, numbers
+from fleutan.analysis.figures import numbers
 from fleutan.analysis.traffic import moved
 from fleutan.column import Column
 from fleutan.lake.kinds_host import HOST
@@ -31,15 +31,10 @@ Ints = NDArray[np.int64]
 #: Counters of the socket that are kept as what they grew by.
 GROWN = ("bytes_sent", "bytes_received", "segs_out", "segs_in", "retrans", "bytes_retrans")
 _OWNERS = ("pids", "pid", "comm", "unit", "container", "cgroup")
-#: What is read of every socket.
-WANTED = tuple(
-    dict.fromkeys(
-        (
-            *(*_OWNERS, "user", "dev", *GROWN, *limits.NEEDS),
-            *("rtt", "min_rtt", "rtt_var", "cwnd", "mss", "delivery_rate"),
-        )
-    )
-)
+#: What is read of every socket: what is kept of it, and what its verdict needs.
+_KEPT = (*_OWNERS, "user", "dev", *GROWN, "rtt", "min_rtt", "rtt_var", "cwnd", "mss", "delivery_rate")
+WANTED = tuple(dict.fromkeys((*_KEPT, *limits.NEEDS)))
+_NARROW = (*flows.ALWAYS, "owner", *_KEPT)
 _NONE = np.iinfo(np.int64).max
 
 
@@ -64,16 +59,20 @@ class Flows:
     def answer(self, capture: Capture, before: Capture, counted: Counted | None) -> Table:
         """The table ``flows`` as it is kept; where packets were counted ``lifecycle`` and ``traffic`` are related."""
         earlier, later = retimed(self.between[-1], before, capture), self.look(capture)
+        sockets = rates.compare(earlier, later)
+        limit = limits.verdicts(sockets.deltas, {}, ("limit",))
         if counted is None:
-            found = rates.compare(earlier, later)
-            rows = _used(found.deltas)
-            return _kept(found.flows, found.deltas, rows, None)
-        interval, packets, lives = compare(earlier, later, counted, capture, WANTED)
-        rows = moved(interval.flows)
-        return replace(
-            _kept(interval.flows, interval.deltas, rows, packets),
-            related={"lifecycle": lives, "traffic": packets.table},
-        )
+            return _kept(sockets.flows.with_columns(limit), sockets.deltas, _used(sockets.deltas), None)
+        # Few columns from here on: most rows are of flows of which no socket tells.
+        later = _narrow(later).with_columns({name: column.take(np.arange(len(later))) for name, column in limit.items()})
+        interval, packets, lives = compare(_narrow(earlier), later, counted, capture, _KEPT)
+        found = _kept(interval.flows, interval.deltas, moved(interval.flows), packets)
+        return replace(found, related={"lifecycle": lives, "traffic": packets.table})
+
+
+def _narrow(table: Table) -> Table:
+    """The table with what is kept of sockets only."""
+    return replace(table, columns={name: table.columns[name] for name in _NARROW})
 
 
 def _used(deltas: Table) -> Mask:
@@ -90,10 +89,7 @@ def _kept(table: Table, deltas: Table, rows: Mask, packets: Packets | None) -> T
     numbers_of = np.flatnonzero(rows)
     reading = table.reading
     columns = {name: table.columns[name].take(numbers_of) for name in HOST["flows"] if name in table.columns}
-    grown = {name: deltas.columns[name].take(numbers_of) for name in {*limits.NEEDS, *GROWN, "change"}}
-    columns |= {name: grown[name] for name in GROWN}
-    told = replace(table, kind=DELTAS, columns={**columns, **grown}, related={})
-    columns |= limits.verdicts(told, {}, ("limit",))
+    columns |= {name: deltas.columns[name].take(numbers_of) for name in GROWN}
     if packets is not None:
         found = _of_packets(packets, len(table), table.columns["dev"])
         columns |= {name: column.take(numbers_of) for name, column in found.items()}

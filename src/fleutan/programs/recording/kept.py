@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from fleutan.column import Column
@@ -15,25 +13,25 @@ from fleutan.table import Reading, Table
 _US = 1_000
 
 
+def chosen(kind: str, table: Table) -> Table:
+    """The fields of a kind in their order; unknown what the table lacks."""
+    rows = len(table)
+    columns = {name: table.columns[name] if name in table else unknown(name, rows) for name in HOST[kind]}
+    return Table(kind, columns, table.reading)
+
+
 def of_interval(kind: str, table: Table, reading: Reading) -> Table:
     """The table as of this kind, its rows of the reading's interval."""
-    rows = len(table)
-    columns = {
-        **table.columns,
-        "time": Column(np.full(rows, reading.at_ns - reading.interval_ns, np.int64)),
-        "interval": Column(np.full(rows, reading.interval_ns // _US, np.int64)),
-    }
-    return Table(kind, _chosen(kind, columns, rows), reading)
+    when = _same(reading.at_ns - reading.interval_ns, len(table)), _same(reading.interval_ns // _US, len(table))
+    return chosen(kind, table.with_columns(dict(zip(("time", "interval"), when, strict=True))))
 
 
 def lives(table: Table) -> Table:
     """Connections: each at the time of its end, of its beginning where it is open."""
     ended, began = table.columns["ended"], table.columns["began"]
     when = np.where(ended.mask(), ended.values, np.where(began.mask(), began.values, table.reading.at_ns))
-    columns = {**table.columns, "time": Column(when)}
-    return Table("lifecycle", _chosen("lifecycle", columns, len(table)), table.reading)
+    return chosen("lifecycle", table.with_columns({"time": Column(when)}))
 
 
-def _chosen(kind: str, columns: Mapping[str, Column], rows: int) -> dict[str, Column]:
-    """The fields of a kind in their order; unknown what the columns lack."""
-    return {name: columns[name] if name in columns else unknown(name, rows) for name in HOST[kind]}
+def _same(value: int, rows: int) -> Column:
+    return Column(np.full(rows, value, np.int64))
