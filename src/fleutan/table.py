@@ -47,7 +47,7 @@ class Table:
     related: Mapping[str, Table] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        lengths = {len(column) for column in self.columns.values()}
+        lengths = {len(column.values) for column in self.columns.values()}  # of the values it is asked sooner
         if len(lengths) > 1:
             raise ValueError(f"columns of unequal length: {sorted(lengths)}")
 

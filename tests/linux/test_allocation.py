@@ -10,13 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from fleutan.linux.allocation import give_back, keep_freed
+from fleutan.linux.allocation import keep_freed
 
 #: Page faults of fifty batches of 36 MiB, one after the other.
 _FAULTS = """
 import resource, sys
 import numpy as np
-from fleutan.linux.allocation import give_back, keep_freed
+from fleutan.linux.allocation import keep_freed
 if sys.argv[1] == "kept":
     assert keep_freed()
 def faults():
@@ -52,15 +52,3 @@ def test_another_c_library_has_nothing_to_say() -> None:
 
 def test_a_refusal_is_told() -> None:
     assert keep_freed(SimpleNamespace(mallopt=lambda *_: 0)) is False
-
-
-@glibc
-def test_what_lies_free_is_given_back() -> None:
-    code = "import sys\nfrom fleutan.linux.allocation import give_back\nheld = [bytes(9_000) for _ in range(9_000)]\n"
-    code += "del held[:-1]\nprint(give_back())"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
-
-
-def test_another_c_library_gives_nothing_back() -> None:
-    assert give_back(object()) is False
-    assert give_back(SimpleNamespace(malloc_trim=lambda _: 0)) is False

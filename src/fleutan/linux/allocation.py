@@ -22,9 +22,3 @@ def keep_freed(library: object = None) -> bool:
     if mallopt is None:  # musl has none
         return False
     return all(mallopt(which, octets) for which, octets in ((_MMAP_THRESHOLD, _LARGEST), (_TRIM_THRESHOLD, KEPT)))
-
-
-def give_back(library: object = None) -> bool:
-    """Gives the kernel back what lies free (malloc_trim(3)); False where nothing was, or the C library cannot."""
-    trim = getattr(library or ctypes.CDLL(None), "malloc_trim", None)
-    return trim is not None and bool(trim(0))

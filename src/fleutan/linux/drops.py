@@ -13,7 +13,7 @@ import sys
 import time
 from bisect import bisect_right
 from collections.abc import Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from fleutan.errors import FleutanError
@@ -207,6 +207,10 @@ def _known(columns: dict[str, Values]) -> dict[str, Known]:
     return known | {"proto": columns["idiag_family"] != 0}
 
 
+#: Octets of /proc/kallsyms that are looked at together.
+_PIECE = 1 << 20
+
+
 class Symbols:
     """Names of the kernel's functions by addresses inside them, from /proc/kallsyms.
 
@@ -223,23 +227,27 @@ class Symbols:
         if len(self._known) + len(new) > REMEMBERED:
             self._known, new = {}, list(addresses)
         if new:
-            lines = self._lines()
-            self._known |= {address: _function(lines, address & (1 << 64) - 1) for address in new}
+            self._known |= {address: _function(line) for address, line in self._before(new).items()}
         return {address: name for address in addresses if (name := self._known[address])}
 
-    def _lines(self) -> list[bytes]:
-        """Lines of ``address type name``; addresses of equal length are in the order of their text."""
-        try:
-            with open(self._path, "rb") as file:
-                return sorted(file.read().split(b"\n"))
-        except OSError:
-            return []
+    def _before(self, addresses: Collection[int]) -> dict[int, bytes]:
+        """For each address the line of the symbol that begins last before it, piece by piece: all is 20 MB.
+
+        Lines are ``address type name``; addresses of equal length are in the order of their text.
+        """
+        found = dict.fromkeys(addresses, b"")
+        with suppress(OSError), open(self._path, "rb") as file:
+            while lines := file.readlines(_PIECE):
+                lines.sort()
+                for address, line in found.items():
+                    at = bisect_right(lines, b"%016x~" % (address & (1 << 64) - 1))
+                    found[address] = max(line, lines[at - 1]) if at else line
+        return found
 
 
-def _function(lines: list[bytes], address: int) -> str | None:
-    """The function that begins last before the address; the compiler's suffixes are left out."""
-    at = bisect_right(lines, b"%016x~" % address)
-    words = lines[at - 1].decode("ascii", "replace").split() if at else []
+def _function(line: bytes) -> str | None:
+    """The function that a line names; the compiler's suffixes are left out."""
+    words = line.decode("ascii", "replace").split()
     if len(words) < 3 or not words[0].strip("0"):
         return None
     return " ".join([words[2].partition(".")[0], *words[3:]])

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from fleutan.errors import NotSupported
 from fleutan.linux.libbpf import counting_runs
-from fleutan.linux.lifecycle import Lives
+from fleutan.linux.lifecycle import Lives, Watching
 from fleutan.linux.namespaces import Namespace
 from fleutan.linux.traffic import ENTRIES, PROGRAMS, Counts, together
 from fleutan.linux.users import PROGRAMS as USES
@@ -25,6 +25,8 @@ from fleutan.sources.traffic import Places
 ENOUGH = ENTRIES // 2
 #: Seconds until that is looked at for the first time, and between two times at the least.
 FIRST, LEAST = 4.0, 0.25
+#: Bytes of the ring of lives where it is read for days: room for 20,000 records.
+RING = 4 << 20
 
 
 class Counted(NamedTuple):
@@ -39,6 +41,11 @@ class Counted(NamedTuple):
     users: Noticed | None = None
 
 
+def lasting() -> Meters:
+    """Meters of who counts for days: the ring of lives is emptied often, and counts as memory of the process."""
+    return Meters(watching=lambda: Watching(RING))
+
+
 class Meters:
     """Counts while the context lasts, in every network namespace.
 
@@ -47,8 +54,14 @@ class Meters:
     CAP_PERFMON.  Who uses sockets is noticed where the kernel has ``noticing``.
     """
 
-    def __init__(self, costs: bool = False, noticing: Callable[[], Noticing] = users.noticing) -> None:
+    def __init__(
+        self,
+        costs: bool = False,
+        noticing: Callable[[], Noticing] = users.noticing,
+        watching: Callable[[], Watching] = lifecycle.watching,
+    ) -> None:
         self._costs = costs
+        self._watch = watching
         self._make = noticing
         self._noticing: Noticing | None = None
 
@@ -56,7 +69,7 @@ class Meters:
         with ExitStack() as held:
             if self._costs:
                 held.enter_context(counting_runs())
-            self._watching = held.enter_context(lifecycle.watching())
+            self._watching = held.enter_context(self._watch())
             self._counting = held.enter_context(traffic.counting())
             with suppress(NotSupported):
                 self._noticing = held.enter_context(self._make())

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan import address
+from fleutan.analysis import alike
 from fleutan.column import Column, text_column
 from fleutan.errors import FleutanError
 from fleutan.fields import PROTOS
 from fleutan.linux import drops, namespaces, reasons
 from fleutan.linux.drops import DROP, RESET_RECEIVED, RESET_SENT, RETRANSMIT, Counting, Counts, Symbols
-from fleutan.records import Records
+from fleutan.records import Records, concatenate, take
 from fleutan.sources.attribution import Claims, by_cookie, by_ends, by_listener, remembered_by, together, with_claims
 from fleutan.sources.lifecycle import HOLDER, LISTENER, space_names, with_row
 from fleutan.sources.owners import SOCKET_FIELDS, Read, read_processes
@@ -45,6 +46,9 @@ RETRANSMISSIONS = {
     drops.BY_PROBE: ("TLP", "no acknowledgement of the last data in time: a probe of the tail"),
     drops.BY_OTHER: ("OTHER", "sent again for another reason"),
 }
+#: What drops are summed by, and what such a sum has not.
+_PLACE = ("reason", "direction", "netns_inode", "ifindex", "location", "ethertype", "idiag_family", "proto")
+_FLOW = ("idiag_cookie", "idiag_src", "idiag_dst", "idiag_sport", "idiag_dport")
 #: The row of all that found no room.
 OTHER = "OTHER_ROWS"
 
@@ -81,6 +85,8 @@ def table(
     flows: Sequence[Table] = (),
     host: str = "",
     around: Surroundings = HOST,
+    inside: Collection[int] | None = None,
+    summed: Collection[str] = (),
 ) -> Table:
     """A Table of kind ``drops``: ``packets``, ``segments`` and ``bytes`` per event, flow, reason, device and place.
 
@@ -89,17 +95,45 @@ def table(
     which owners are found: ``owner_by`` holder for the flow's own socket, listener for the one
     that waits at its local end.  Rows without ends are of packets that could not be read, or of
     flows that found no room; the last row has the reason "OTHER_ROWS" where not even that had
-    room.  The related table ``owners`` is as that of flows.
+    room.  The related table ``owners`` is as that of flows.  With ``inside`` there are only rows of
+    these network namespaces (by inode) and of none; drops for one of the reasons ``summed`` are
+    added up by place, without their flows.
     """
-    records = drops.parse(counts)
+    every = drops.parse(counts)
+    records = _summed(_inside(every, inside), summed, around)
     columns = _columns(records, around)
     claims, columns["owner_by"] = _claims(columns, flows)
     columns, owners = with_claims(columns, claims, wanted, around.processes, remembered_by(flows))
     if counts.lost.packets:
         columns = with_row(columns, {"event": EVENTS[DROP], "reason": OTHER, **counts.lost._asdict()})
     at_ns, interval_ns = counts.ended_ns + counts.wall_ns, counts.ended_ns - counts.began_ns
-    reading = Reading(host, "all", at_ns, interval_ns, SOURCE, _notes(counts, records, columns["function"]))
+    reading = Reading(host, "all", at_ns, interval_ns, SOURCE, _notes(counts, every, columns["function"]))
     return Table("drops", columns, reading, {"owners": owners})
+
+
+def _inside(records: Records, inside: Collection[int] | None) -> Records:
+    """Those of these namespaces, and of none."""
+    if inside is None or not records.rows:
+        return records
+    return take(records, np.isin(records.values["netns_inode"], [0, *inside]))
+
+
+def _summed(records: Records, reasons: Collection[str], around: Surroundings) -> Records:
+    """The records, with drops for these reasons added up by place behind all others."""
+    if not reasons or not records.rows:
+        return records
+    numbers = [number for number, name in around.drop_reasons().items() if name in reasons]
+    meant = (records.values["event"] == DROP) & np.isin(records.values["reason"], numbers)
+    if not meant.any():
+        return records
+    some = take(records, meant)
+    group, first = alike.groups([some.values[word] for word in _PLACE])
+    sums = take(some, first)
+    for word in ("packets", "segments", "bytes"):
+        sums.values[word] = np.bincount(group, some.values[word], len(first)).astype(np.int64)
+    for word in _FLOW:
+        sums.known[word] = np.zeros(len(first), np.bool_)
+    return concatenate([take(records, ~meant), sums])
 
 
 class Counter(Protocol):
@@ -135,9 +169,9 @@ def _columns(records: Records, around: Surroundings) -> dict[str, Column]:
 
 def _each(records: Records, words: Sequence[str], say: Callable[..., str | None]) -> Column:
     """A text column by several numbers of a row; ``say`` is asked once for each combination."""
-    numbers = np.stack([records.values[word] for word in words], axis=1)
-    distinct, codes = np.unique(numbers, axis=0, return_inverse=True)
-    return text_column([say(*combination) for combination in distinct.tolist()]).take(codes.reshape(-1))
+    group, first = alike.groups([records.values[word] for word in words])
+    combinations = zip(*(records.values[word][first].tolist() for word in words), strict=True)
+    return text_column([say(*combination) for combination in combinations]).take(group)
 
 
 def _reason(records: Records, around: Surroundings) -> Column:

@@ -24,8 +24,7 @@ from fleutan.programs.recording.settings import Settings
 from fleutan.programs.recording.signals import Signals
 from fleutan.programs.recording.telling import Telling, lacking
 from fleutan.sources.capture import Reader, without_remnants
-from fleutan.sources.counting import Meters
-from fleutan.sources.memory import give_back
+from fleutan.sources.counting import Meters, lasting
 from fleutan.table import Table
 
 _SECOND = 1_000_000_000
@@ -61,7 +60,7 @@ class Host(NamedTuple):
     sides: Callable[[Settings, Say], Sequence[AbstractContextManager[Side]]] = _sides
     reader: Callable[[Settings], Reader] = _reader
     beside: Callable[[Settings], Beside] = _beside
-    meters: Callable[[], Meters] = Meters
+    meters: Callable[[], Meters] = lasting
     steady: Callable[[], float] = time.monotonic
     now_ns: Callable[[], int] = time.time_ns
 
@@ -107,7 +106,6 @@ def record(settings: Settings, sink: Sink, stop: Stop, say: Say, host: Host = HO
         if lacks := lacking(rounds.why, beside.why):
             say(lacks)
         for _ in range(settings.count) if settings.count is not None else count():
-            give_back()
             try:
                 pace.keep(_tables(settings, question, beside, rounds))
             except Gone:

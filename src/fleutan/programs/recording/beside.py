@@ -13,10 +13,9 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from fleutan.analysis.figures import is_word, numbers
+from fleutan.analysis.figures import numbers
 from fleutan.analysis.queues import since, with_loads
 from fleutan.analysis.stack import stacked
-from fleutan.analysis.totals import totals
 from fleutan.errors import NotSupported
 from fleutan.fields import BY_NAME
 from fleutan.live import host_name
@@ -30,8 +29,6 @@ from fleutan.table import Table
 _OWNERS = ("pids", "pid", "comm", "unit", "container", "cgroup")
 #: What a socket had not read when it was closed: a FIN at least, of every connection that the other end closed first.
 LEFT = ("QUEUE_PURGE",)
-_FLOW = ("cookie", "src", "sport", "dst", "dport")
-_PLACE = ("event", "reason", "function", "direction", "dev", "netns_inode", "proto", "family", "pid", "comm")
 
 
 class Counter(Protocol):
@@ -85,11 +82,7 @@ class Beside:
         """The table ``drops`` since the look before; ``known`` tell the owners."""
         if self._counts is None:
             return None
-        table = drops.table(self._counts, _OWNERS, known, host_name())
-        if self._inside is not None:
-            spaces = table.columns["netns_inode"]
-            table = table.take(~spaces.mask() | np.isin(spaces.values, self._inside))
-        return folded(table)
+        return drops.table(self._counts, _OWNERS, known, host_name(), inside=self._inside, summed=LEFT)
 
     def carried(self, traffic: Table | None) -> Table | None:
         """The table ``queues`` since the look before, devices as a whole behind the queues."""
@@ -101,17 +94,6 @@ class Beside:
         if traffic is not None:
             loads = with_loads(loads, traffic)
         return busy(whole(loads, since(devices_before, devices_after, interval_ns)))
-
-
-def folded(table: Table) -> Table:
-    """Drops, with those that every connection may end with (LEFT) as sums without their flows."""
-    left = is_word(table, "reason", *LEFT)
-    if not left.any():
-        return table
-    table = replace(table, related={})
-    rest = table.take(left)
-    rest = rest.with_columns({name: unknown(name, len(rest)) for name in _FLOW})
-    return stacked(table.take(~left), totals(rest, _PLACE, ("packets", "segments", "bytes")))
 
 
 def busy(loads: Table) -> Table:

@@ -64,7 +64,9 @@ class Flows:
         if counted is None:
             return _kept(sockets.flows.with_columns(limit), sockets.deltas, _used(sockets.deltas), None)
         # Few columns from here on: most rows are of flows of which no socket tells.
-        later = _narrow(later).with_columns({name: column.take(np.arange(len(later))) for name, column in limit.items()})
+        later = _narrow(later).with_columns(
+            {name: column.take(np.arange(len(later))) for name, column in limit.items()}
+        )
         interval, packets, lives = compare(_narrow(earlier), later, counted, capture, _KEPT)
         found = _kept(interval.flows, interval.deltas, moved(interval.flows), packets)
         return replace(found, related={"lifecycle": lives, "traffic": packets.table})
