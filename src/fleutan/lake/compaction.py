@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from fleutan.lake import rollups
 from fleutan.lake.disk import Disk
 from fleutan.lake.kinds import KINDS, Kind
-from fleutan.lake.layout import HOUR, PARQUET, REPLACES, stem
+from fleutan.lake.layout import HOUR, PARQUET, REPLACES, directory, stem
 from fleutan.lake.listing import Part, counting, gates, hours, listed
 from fleutan.lake.sealing import hidden, placed
 from fleutan.lake.storage import quoted, selected
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 SETTLED, GRACE = 600_000_000_000, 120_000_000_000
 #: Files of an hour that is not over are put together when they are so many.
 MANY = 12
+#: Files that are not worth sums of their own, in octets.
+WORTH = 1 << 20
+#: What is made of others here, and whose sums are.
+MADE_HERE = ("tops", "ends")
+ROLLED = tuple(kind.name for kind in KINDS.values() if kind.rolled)
 #: So many files are put together at most, and none that is so large already.
 MOST, LARGE = 256, 1 << 30
 
@@ -43,10 +48,14 @@ class Compaction:
         for kind in KINDS.values():
             for where, hour in hours(self._root, kind.name):
                 self._clear(where, now_ns)
-                parts = self._due(where, hour, now_ns)
-                if parts:
+                if kind.name in MADE_HERE:
+                    continue
+                if parts := self._due(where, hour, now_ns):
                     self._merge(kind, where, hour, parts, now_ns)
                     files += len(parts)
+                if kind.rolled and hour + HOUR + SETTLED < now_ns:
+                    self._digest(kind, where, hour)
+        self._forget()
         return files
 
     def _due(self, where: Path, hour: int, now_ns: int) -> list[Part]:
@@ -75,6 +84,24 @@ class Compaction:
         columns = {column: f'"{column}"' for column in self._connection.sql(summed).columns}
         query = f"SELECT {selected(KINDS['tops'], columns)} FROM ({summed})"
         placed([hidden(self._connection, query, self._root, f"tops-{kind.name}-0-000000", "tops", hour)], self._disk)
+
+    def _digest(self, kind: Kind, where: Path, hour: int) -> None:
+        """Sums by address and port of the files that have none yet, each in a file of the same name."""
+        closed = gates(self._root)
+        there = listed(directory(self._root, "ends", hour))
+        for part in counting(where, hour):
+            if part.stem in closed or part.path.name in there or part.size < WORTH:
+                continue
+            summed = rollups.digest(kind.name, files_of([part.path]), hour)
+            columns = {column: f'"{column}"' for column in self._connection.sql(summed).columns}
+            query = f"SELECT {selected(KINDS['ends'], columns)} FROM ({summed})"
+            placed([hidden(self._connection, query, self._root, part.stem, "ends", hour)], self._disk)
+
+    def _forget(self) -> None:
+        """Takes away sums of files that are no more."""
+        for where, hour in hours(self._root, "ends"):
+            there = {name for kind in ROLLED for name in listed(directory(self._root, kind, hour))}
+            self._disk.unlink(where / name for name in listed(where) if name.removeprefix(".") not in there)
 
     def _clear(self, where: Path, now_ns: int) -> None:
         """Takes away files that another stands for since long ago, and what a dead compaction left hidden."""

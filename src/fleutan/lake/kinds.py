@@ -74,6 +74,7 @@ _COUNTERS = ("exporter", "agent", "domain", "ds_class", "ds_index", "structure",
 #: What rollups tell apart, and what they add up; counts are multiplied by the sampling rate.
 ROLLED_KEYS = ("kind", "exporter", "domain", "in_if", "out_if", "direction", "proto", "ethertype", "comm", "unit")
 _ROLLED = (*ROLLED_KEYS, "flows", "packets", "bytes")
+#: Of the most talkative ends of a minute, and of all ends of an hour in a file of the same name.
 _TOPS = ("kind", "exporter", "side", "address", "port", "proto", "flows", "packets", "bytes")
 
 _ROLLUPS = ("minutes", "hours")
@@ -94,6 +95,7 @@ KINDS: dict[str, Kind] = {
         _kind("minutes", _ROLLED),
         _kind("hours", _ROLLED),
         _kind("tops", _TOPS),
+        _kind("ends", _TOPS),
         *(_kind(name, names) for name, names in HOST.items()),
     )
 }

@@ -28,6 +28,22 @@ _SIDES = {
 }
 
 
+def digest(kind: str, rows: str, hour_ns: int) -> str:
+    """All addresses and ports of an hour's rows, each with its sums; the columns are those of the kind ``ends``."""
+    parts = []
+    for side in _SIDES:
+        hi, lo, port = _SIDES[side]
+        proto = "NULL" if port == "NULL" else "proto"
+        known = port if port != "NULL" else hi
+        sums = ", ".join(f"{sql} AS {column}" for column, sql in SUMS.items())
+        parts.append(
+            f"SELECT {hour_ns} AS time_ns, node, '{kind}' AS kind, '{side}' AS side, {hi} AS address_hi, "
+            f"{lo} AS address_lo, {port} AS port, {proto} AS proto, {sums} "
+            f"FROM {rows} WHERE {known} IS NOT NULL GROUP BY ALL"
+        )
+    return f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY side, address_hi, address_lo, port"
+
+
 def query(name: str, kind: str, rows: str) -> str:
     """The rollup's rows of a relation ``rows`` of a kind; its columns are those of the rollup's kind on disk."""
     return _tops(kind, rows) if name == "tops" else _sums(name, kind, rows)

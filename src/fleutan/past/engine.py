@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from fleutan.errors import FilterError, FleutanError
 from fleutan.lake.kinds import KINDS
-from fleutan.lake.layout import OPEN, TAIL
-from fleutan.lake.listing import Snapshot, snapshot
+from fleutan.lake.layout import HOUR, OPEN, TAIL
+from fleutan.lake.listing import Part, Snapshot, snapshot
 from fleutan.lake.sealing import gather
 from fleutan.lake.storage import quoted
+from fleutan.past.relations import ENDS
 from fleutan.past.statements import Statement, counted, grouped, listed, united
 from fleutan.past.tables import tables
 from fleutan.query.plan import Listing, Plan
@@ -63,9 +64,15 @@ class Lake:
         """Whether the lake keeps any rows of a kind."""
         return (self.root / kind).is_dir() or any((self.root / OPEN).glob(f"*.{kind}{TAIL}"))
 
-    def groups(self, plan: Plan, kinds: Sequence[str], name: str, plain: bool = False) -> Iterator[Table]:
-        """The plan's groups of rows of these kinds, as Tables called ``name``; with ``plain`` of rows as they are."""
-        return self._answer(kinds, plan, name, lambda places: grouped(plan, kinds, places, plain=plain))
+    def groups(
+        self, plan: Plan, kinds: Sequence[str], name: str, plain: bool = False, side: str = ""
+    ) -> Iterator[Table]:
+        """The plan's groups of rows of these kinds, as Tables called ``name``; with ``plain`` of rows as they are.
+
+        With a ``side`` the sums of whole hours by that end are taken where there are some.
+        """
+        asked = (*kinds, f"ends of {side}") if side else kinds
+        return self._answer(asked, plan, name, lambda places: grouped(plan, asked, places, plain=plain))
 
     def counts(self, plan: Plan, kinds: Sequence[str], name: str) -> Iterator[Table]:
         """How many groups each interval has."""
@@ -117,21 +124,41 @@ class Lake:
             raise
 
     def _places(self, kinds: Sequence[str], start_ns: int, end_ns: int) -> Any:
-        found = snapshot(self.root, kinds, start_ns, end_ns)
-        there = {kind: self._relations(kind, found) for kind in kinds}
+        ends = next((kind for kind in kinds if kind in ENDS), None)
+        real = [kind for kind in kinds if kind not in ENDS]
+        found = snapshot(self.root, [*real, *(["ends"] if ends else [])], start_ns, end_ns)
+        digests = _digests(found, real, start_ns, end_ns) if ends else {}
+        there = {kind: self._relations(kind, found, frozenset(digests)) for kind in real}
+        if ends:
+            there[ends] = _files(list(digests.values()))
         return there.__getitem__
 
-    def _relations(self, kind: str, found: Snapshot) -> list[str]:
-        """The kind's files, and the table of its tails."""
-        relations = []
-        if parts := found.parts[kind]:
-            relations.append(
-                f"read_parquet([{', '.join(quoted(str(part.path)) for part in parts)}], union_by_name = true)"
-            )
+    def _relations(self, kind: str, found: Snapshot, summed: frozenset[str]) -> list[str]:
+        """The kind's files but those that are summed, and the table of its tails."""
+        relations = _files([part for part in found.parts[kind] if part.path.name not in summed])
         if frames := found.tails[kind]:
             gather(self._connection, KINDS[kind], [(frame.arrow(), frame.select) for frame in frames], f"tail_{kind}")
             relations.append(f"tail_{kind}")
         return relations
+
+
+def _files(parts: Sequence[Part]) -> list[str]:
+    """Files as a relation, if there are any."""
+    if not parts:
+        return []
+    return [f"read_parquet([{', '.join(quoted(str(part.path)) for part in parts)}], union_by_name = true)"]
+
+
+def _digests(found: Snapshot, kinds: Sequence[str], start_ns: int, end_ns: int) -> dict[str, Part]:
+    """Sums of files of these kinds whose hours are wholly in the window, by the files' names."""
+    there = {part.path.name: part for part in found.parts["ends"]}
+    whole = [
+        part.path.name
+        for kind in kinds
+        for part in found.parts[kind]
+        if part.hour_ns >= start_ns and part.hour_ns + HOUR <= end_ns
+    ]
+    return {name: there[name] for name in whole if name in there}
 
 
 class FilesReplaced(Exception):

@@ -33,10 +33,11 @@ FIVE = ("proto", "src", "sport", "dst", "dport")
 
 
 class Chosen(NamedTuple):
-    """Where a plan is answered from: kinds, and the plan with what they need besides."""
+    """Where a plan is answered from: kinds, the plan with what they need besides, the end whose sums will do."""
 
     kinds: tuple[str, ...]
     plan: Plan
+    side: str = ""
 
 
 def answer(lake: Lake, request: Request) -> Answer:
@@ -66,12 +67,13 @@ def planned(lake: Lake, request: Request, plan: Plan) -> Chosen:
             edges = (plan.start_ns, plan.end_ns, plan.bucket_ns or width)
             if all(edge % width == 0 for edge in edges):
                 return Chosen((rollup,), plan)
-    return Chosen(kinds, plan)
+    side = relations.side_of({*plan.keys, *fields, *plan.measures}) if plan.bucket_ns % HOUR == 0 else ""
+    return Chosen(kinds, plan, side)
 
 
 def _groups(lake: Lake, request: Request, plan: Plan) -> Answer:
     chosen = planned(lake, request, plan)
-    return lake.groups(chosen.plan, chosen.kinds, request.module)
+    return lake.groups(chosen.plan, chosen.kinds, request.module, side=chosen.side)
 
 
 def _plan(request: Request, keys: tuple[str, ...], measures: tuple[str, ...], bucket_ns: int = 0) -> Plan:

@@ -56,6 +56,11 @@ def branches(kind: str) -> tuple[Branch, ...]:
     named = {"kind": f"'{kind}'"}
     if kind in ("minutes", "hours"):
         return (Branch(kind, _ROLLED),)
+    if kind in ENDS:
+        side = ENDS[kind]
+        is_address = BY_NAME[side].type == "address"
+        named = {f"{side}_hi": "address_hi", f"{side}_lo": "address_lo"} if is_address else {side: "port"}
+        return (Branch("ends", {**_ROLLED, **named}, f"side = '{side}'"),)
     if kind == "flows":
         return tuple(_side(named, own) for own in ("tx", "rx"))
     return (Branch(kind, _COMPUTED | named),)
@@ -76,13 +81,27 @@ def _side(named: Mapping[str, str], own: str) -> Branch:
         "family": FAMILY,
         "ethertype": f"CASE {FAMILY} WHEN 'ipv4' THEN 2048 WHEN 'ipv6' THEN 34525 END",
     }
-    return Branch("flows", sql, f"{own}_packets > 0")
+    # Of what never leaves the host both ends are sockets of it: what one sent is what the other received.
+    inside = "" if own == "tx" else " AND coalesce(dev, '') <> 'lo'"
+    return Branch("flows", sql, f"{own}_packets > 0{inside}")
 
 
 def _turned() -> Iterable[tuple[str, str]]:
     for name, other in _SIDES.items():
         ends = ("_hi", "_lo") if BY_NAME[name].type == "address" else ("",)
         yield from ((f"{name}{end}", f"{other}{end}") for end in ends)
+
+
+#: Sums of an hour by one end, as kinds of their own.
+ENDS = {f"ends of {side}": side for side in _SIDES}
+#: What such sums tell of besides their end.
+_BESIDE = {"src": (), "dst": (), "sport": ("proto",), "dport": ("proto",)}
+
+
+def side_of(names: Iterable[str]) -> str:
+    """The end whose sums tell of all these fields, '' where there is none."""
+    left = set(names) - {"node", "flows", "packets", "bytes"}
+    return next((side for side in _SIDES if side in left and left <= {side, *_BESIDE[side]}), "")
 
 
 #: Kinds that tell of traffic, in the order in which they are looked for.

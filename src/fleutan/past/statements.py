@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fleutan.fields import require
 from fleutan.lake.kinds import KINDS
 from fleutan.past import relations
 from fleutan.query import predicate
@@ -26,6 +27,7 @@ MEASURES = {
     "tx_packets": "sum({tx_packets})",
     "rx_packets": "sum({rx_packets})",
     "retrans": "sum({retrans})",
+    "time": "max({time_ns})",
     "start": "min({start_ns})",
     "end": "max({end_ns})",
     "first_seen": "min({start_ns})",
@@ -101,13 +103,18 @@ def _summed(
 ) -> Statement:
     """The plan's groups in no order."""
     condition = predicate.compile(plan.filter, dialect, owners_beside=False, prefix=prefix)
-    measures = {name: _read(name) for name in plan.measures}
+    is_counted = set(kinds) <= set(relations.TRAFFIC) or plain  # each row is one
+    measures = {name: _read(name) for name in plan.measures if name != "flows" or not is_counted}
     wanted = relations.disk_names([*plan.keys, *condition.fields])
     wanted = list(dict.fromkeys([*wanted, *measures.values()]))
-    rows = _rows(kinds, wanted, plan, condition.sql, places, bool(plan.bucket_ns), plain)
+    rows = _rows(kinds, wanted, plan, condition.sql, places, plain or bool(plan.bucket_ns), plain)
     keys = [dialect.identifier(name) for name in relations.disk_names(plan.keys)]
     bucket = [f"{dialect.bucket('time_ns', plan.bucket_ns)} AS time_ns"] if plan.bucket_ns else []
-    sums = [f"{_measured(name, dialect)} AS {dialect.identifier(_key(name))}" for name in plan.measures]
+    measured = {
+        name: dialect.integer("count(*)") if name == "flows" and is_counted else _measured(name, dialect)
+        for name in plan.measures
+    }
+    sums = [f"{measured[name]} AS {dialect.identifier(_key(name))}" for name in plan.measures]
     by = [str(number + 1) for number in range(len(keys) + len(bucket))]
     sql = f"SELECT {', '.join(bucket + keys + sums)} FROM ({rows}) AS read"
     sql += f" GROUP BY {', '.join(by)}" if by else ""
@@ -125,8 +132,10 @@ def _read(name: str) -> str:
 
 def _measured(name: str, dialect: Dialect) -> str:
     column = _read(name)
-    sql = MEASURES[name].format_map({column: dialect.identifier(column)})
-    return sql if name in ("rtt",) else dialect.integer(sql)
+    if name not in MEASURES and require(name).kind != "counter":
+        return dialect.latest(dialect.identifier(column), "time_ns")
+    sql = MEASURES.get(name, f"sum({{{column}}})").format_map({column: dialect.identifier(column)})
+    return sql if name == "rtt" else dialect.integer(sql)
 
 
 def _ordered(sql: str, plan: Plan, keys: list[str], dialect: Dialect) -> str:
@@ -182,7 +191,7 @@ def _rows(
 def _branches(kind: str, plain: bool) -> tuple[relations.Branch, ...]:
     if plain:
         return (relations.Branch(kind, {"flows": "1", "start_ns": "time_ns", "family": relations.FAMILY}),)
-    if kind in (*relations.TRAFFIC, "minutes", "hours"):
+    if kind in (*relations.TRAFFIC, *relations.ENDS, "minutes", "hours"):
         return relations.branches(kind)
     return (relations.Branch(kind),)
 
@@ -194,7 +203,7 @@ def _part(branch: relations.Branch, columns: Mapping[str, str], asked: Plan | Li
     )
     where = f"time_ns >= {asked.start_ns} AND time_ns < {asked.end_ns}"
     where += f" AND {branch.where}" if branch.where else ""
-    if branch.kind in ("minutes", "hours") and isinstance(asked, Plan) and asked.kinds:
+    if branch.kind in ("minutes", "hours", "ends") and isinstance(asked, Plan) and asked.kinds:
         where += f" AND kind IN ({', '.join(repr(kind) for kind in asked.kinds)})"
     return f"SELECT {chosen or '1 AS one'} FROM {place} WHERE {where}"
 

@@ -64,8 +64,10 @@ def _numbers(view: Any, dtype: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | N
         return bits[view.offset : view.offset + view.length].astype(np.bool_), _known(view)
     if view.storage_type == "na" or view.n_buffers < 2:
         return np.zeros(view.length, dtype), np.zeros(view.length, np.bool_)
-    values = np.asarray(view.buffer(1))[view.offset : view.offset + view.length].astype(dtype)
-    return values, _known(view)
+    values, known = np.asarray(view.buffer(1))[view.offset : view.offset + view.length], _known(view)
+    if known is not None and values.dtype.kind == "f":
+        values = np.where(known, values, 0)  # what stands where nothing is known may be no number
+    return values.astype(dtype), known
 
 
 def _words(type_: str, view: Any) -> Column:

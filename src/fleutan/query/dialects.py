@@ -53,6 +53,10 @@ class Dialect:
         """A number as a signed one of 64 bits."""
         return f"CAST({sql} AS BIGINT)"
 
+    def latest(self, column: str, time: str) -> str:
+        """Of the rows of a group that say a column, what the last one says."""
+        return f"arg_max({column}, {time})"
+
     def text(self, sql: str) -> str:
         """A value as text."""
         return f"CAST({sql} AS VARCHAR)"

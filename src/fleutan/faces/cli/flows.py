@@ -56,6 +56,9 @@ class Options:
     watch: bool
     count: int | None
     form: str
+    at: str | None = None
+    during: str | None = None
+    lake: str | None = None
 
 
 #: What --cpu can be about; the first unless it is said.
@@ -164,6 +167,9 @@ def joined(args: Sequence[str]) -> Iterator[str]:
 )
 @click.option("--watch", is_flag=True, help="Repeat until interrupted (every -i seconds, or 2).")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Repeat N times.")
+@click.option("--at", metavar="TIME", help="The flows as 'fleutan record' kept them then: '03:12', 'yesterday 14:00'.")
+@click.option("--during", metavar="A..B", help="The flows of a time: 'yesterday 03:00..03:10', a day.")
+@click.option("--lake", metavar="DIR", help="With --at and --during: the lake's directory.")
 @click.option("--json", "form", flag_value="json", help="One JSON document.")
 @click.option("--jsonl", "form", flag_value="jsonl", help="One JSON object a line.")
 @click.option("--csv", "form", flag_value="csv", help="Comma-separated values with a heading.")
@@ -180,12 +186,18 @@ def command(**words: Any) -> None:
     fleutan flows --lat -g peer
     fleutan flows -i 5 --sort tx_rate --top 10
     fleutan flows --cpu -i 5 port 443
+    fleutan flows --at 'yesterday 03:12' dst 192.0.2.0/24
 
     Sockets that listen, are closing or have no peer are shown with -a, -l, or when the filter
     names a state.
     """
     options = Options(**words)
     _check(options)
+    if options.at or options.during:
+        from fleutan.faces.cli.recalling import recall
+
+        recall(options)
+        return
     from fleutan.sources.capture import Reader
 
     with Reader(options.netns, options.source) as reader:  # type: ignore[arg-type]
@@ -202,8 +214,21 @@ def _check(options: Options) -> None:
         raise UsageError(f"{' and '.join(views)} are different questions: ask one at a time")
     if options.ipv4 and options.ipv6:
         raise UsageError("-4 and -6 exclude each other: leave both out for all")
+    if options.at or options.during:
+        _check_past(options)
+    elif options.lake:
+        raise UsageError("--lake says where the past is: say --at or --during")
     timed = options.interval is not None or options.watch or options.cpu or options.qdisc
     if options.count and not timed:
         raise UsageError("--count goes with -i or --watch")
     if options.interval is not None and not options.interval <= DAY:
         raise UsageError(f"-i {options.interval:g}: say seconds, {DAY} at most")
+
+
+def _check_past(options: Options) -> None:
+    """Raises UsageError for what goes with the present only."""
+    if options.at and options.during:
+        raise UsageError("--at and --during both say a time: leave one out")
+    for name in ("interval", "watch", "count", "cpu", "qdisc", "listening", "netns"):
+        if getattr(options, name):
+            raise UsageError(f"--{name} is of the present: leave it out, or --at and --during")
