@@ -31,8 +31,7 @@ _SIDES = {
 def digest(kind: str, rows: str, hour_ns: int) -> str:
     """All addresses and ports of an hour's rows, each with its sums; the columns are those of the kind ``ends``."""
     parts = []
-    for side in _SIDES:
-        hi, lo, port = _SIDES[side]
+    for side, (hi, lo, port) in _SIDES.items():
         proto = "NULL" if port == "NULL" else "proto"
         known = port if port != "NULL" else hi
         sums = ", ".join(f"{sql} AS {column}" for column, sql in SUMS.items())

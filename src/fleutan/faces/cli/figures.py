@@ -88,6 +88,12 @@ def clock(at_ns: int, utc: bool = False) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", moment) + (" UTC" if utc else time.strftime(" %Z", moment))
 
 
+def instant(at_ns: int) -> str:
+    """A point in time by the user's clock, to the millisecond."""
+    moment = time.localtime(at_ns // 10**9)
+    return time.strftime("%Y-%m-%d %H:%M:%S", moment) + f".{at_ns // 10**6 % 1000:03d}"
+
+
 _BY_UNIT: dict[str, Callable[[float], str]] = {
     "us": time_us,
     "ms": time_ms,
@@ -107,6 +113,10 @@ def spelling(field: Field) -> Callable[[Any], str]:
         return lambda value: ",".join(map(str, value))
     if field.type == "bool":
         return truth
+    if field.type == "octets":
+        return bytes.hex
+    if field.unit == "ns" and field.kind == "label":
+        return instant
     return _BY_UNIT.get(field.unit, str)
 
 
