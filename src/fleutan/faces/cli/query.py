@@ -36,7 +36,7 @@ def _options(function: Any) -> Any:
     return function
 
 
-@click.command("query", short_help="Ask a lake what was: traffic, talkers, owners ...")
+@click.command("query", short_help="Ask a lake what was: traffic, talkers, owners, drops.")
 @click.argument("module")
 @click.argument("filter", nargs=-1)
 @_options
