@@ -259,3 +259,27 @@ def test_every_number_of_the_programs_has_a_word() -> None:
     causes = (kernel.BY_SYN, kernel.BY_SYNACK, kernel.BY_TIMEOUT, kernel.BY_RECOVERY, kernel.BY_PROBE, kernel.BY_OTHER)
     assert set(RETRANSMISSIONS) == set(causes)
     assert set(EVENTS) == {DROP, RETRANSMIT, RESET_SENT, RESET_RECEIVED}
+
+
+def test_drops_for_some_reasons_are_added_up_by_place_behind_the_others() -> None:
+    purged = [key(sport=port, reason=14) for port in (1, 2)]
+    elsewhere = key(sport=3, reason=14, ifindex=4)
+    sent_again = key(RETRANSMIT, sport=5, reason=14)
+    made = counts(*((one, count()) for one in (*purged, key(sport=4), elsewhere, sent_again)))
+    found = list(table(made, around=AROUND, summed=("NEWLY_MADE",)).rows())
+    names = ("event", "reason", "sport", "src", "cookie", "packets", "segments", "bytes", "proto")
+    assert [tuple(row[name] for name in names) for row in found[:2]] == [
+        ("drop", "NETFILTER_DROP", 4, "192.0.2.1", None, 1, 2, 100, "tcp"),
+        ("retransmit", found[1]["reason"], 5, "192.0.2.1", None, 1, 2, 100, "tcp"),
+    ]
+    sums = sorted(tuple(row[name] for name in names) for row in found[2:])
+    expected = ("drop", "NEWLY_MADE", None, None, None)
+    assert sums == [(*expected, 1, 2, 100, "tcp"), (*expected, 2, 4, 200, "tcp")]
+    without = list(table(made, around=AROUND, summed=("NO_SOCKET",)).rows())
+    assert len(without) == 5
+    assert len(table(counts(), around=AROUND, summed=("NEWLY_MADE",), inside=[NETNS])) == 0
+
+
+def test_with_inside_there_are_rows_of_these_namespaces_and_of_none() -> None:
+    made = counts(*((key(sport=80 + netns, netns=netns), count()) for netns in (0, 7, 8)))
+    assert table(made, around=AROUND, inside=[7]).column("sport").objects() == [80, 87]

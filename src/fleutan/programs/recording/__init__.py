@@ -25,6 +25,7 @@ from fleutan.programs.recording.signals import Signals
 from fleutan.programs.recording.telling import Telling, lacking
 from fleutan.sources.capture import Reader, without_remnants
 from fleutan.sources.counting import Meters, lasting
+from fleutan.sources.doctor import restricted
 from fleutan.table import Table
 
 _SECOND = 1_000_000_000
@@ -61,6 +62,7 @@ class Host(NamedTuple):
     reader: Callable[[Settings], Reader] = _reader
     beside: Callable[[Settings], Beside] = _beside
     meters: Callable[[], Meters] = lasting
+    hidden: Callable[[], Sequence[str]] = restricted
     steady: Callable[[], float] = time.monotonic
     now_ns: Callable[[], int] = time.time_ns
 
@@ -103,7 +105,7 @@ def record(settings: Settings, sink: Sink, stop: Stop, say: Say, host: Host = HO
         reader = held.enter_context(host.reader(settings))
         question, pace = Flows(), Pace(beside, sink, stop, entered, host.steady, host.now_ns)
         rounds = held.enter_context(Rounds(question, reader, besides=pace, meters=host.meters, readings=inf))
-        if lacks := lacking(rounds.why, beside.why):
+        if lacks := lacking(rounds.why, beside.why, host.hidden()):
             say(lacks)
         for _ in range(settings.count) if settings.count is not None else count():
             try:
@@ -120,7 +122,7 @@ def record(settings: Settings, sink: Sink, stop: Stop, say: Say, host: Host = HO
 
 def _tables(settings: Settings, question: Flows, beside: Beside, rounds: Rounds) -> Iterator[Table]:
     """What an interval gives: a Table of each kind that has rows."""
-    answer = rounds.after(_seconds(settings, question.between[-1].reading.at_ns))
+    answer = rounds.after(length(settings, question.between[-1].reading.at_ns))
     reading, related = answer.reading, answer.related
     yield answer
     known = question.between[::-1]
@@ -133,7 +135,7 @@ def _tables(settings: Settings, question: Flows, beside: Beside, rounds: Rounds)
         yield kept.of_interval("queues", carried, reading)
 
 
-def _seconds(settings: Settings, began_ns: int) -> float:
+def length(settings: Settings, began_ns: int) -> float:
     """How long the interval that began then is to be: to a whole multiple of its length, not below half of that."""
     if not settings.aligned:
         return settings.seconds
