@@ -28,7 +28,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 CODE = "from fleutan.faces.cli import main; main()"
 
 _SERVE = """
-import resource, selectors, socket, sys
+import contextlib, resource, selectors, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (16384, 16384))
 chosen = selectors.DefaultSelector()
 for port in range(5000, 5004):  # of one port the other end would have used up its own in a minute
@@ -40,11 +40,13 @@ while True:
     for key, _ in chosen.select():
         if key.data:
             chosen.register(key.fileobj.accept()[0], selectors.EVENT_READ)
-        elif data := key.fileobj.recv(65536):
-            key.fileobj.send(data)
-        else:
-            chosen.unregister(key.fileobj)
-            key.fileobj.close()
+            continue
+        with contextlib.suppress(ConnectionResetError):
+            if data := key.fileobj.recv(65536):
+                key.fileobj.send(data)
+                continue
+        chosen.unregister(key.fileobj)
+        key.fileobj.close()
 """
 _SEND = """
 import resource, socket, sys, time
@@ -75,9 +77,9 @@ for port in itertools.cycle(range(5000, 5004)):
 
 
 def used(pid: int) -> float:
-    """Seconds of CPU that a process took so far."""
+    """Seconds of CPU that a process took so far, and those that it started and that have ended."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / _TICKS
+    return sum(map(int, words[11:15])) / _TICKS
 
 
 def peak(pid: int) -> int:
@@ -109,7 +111,8 @@ def rows(lake: str) -> None:
     for kind in ("flows", "lifecycle", "drops", "queues"):
         files = [*Path(lake).glob(f"{kind}/**/*.parquet")]
         if files:
-            count = duckdb.sql(f"SELECT count(*) FROM read_parquet({[*map(str, files)]})").fetchall()[0][0]
+            query = f"SELECT count(*) FROM read_parquet({[*map(str, files)]})"
+            count = duckdb.execute(query).fetchall()[0][0]
             size = sum(path.stat().st_size for path in files)
             print(f"{kind:10} {count:9,} rows {size:12,} bytes {size / count:6.1f} a row")
 

@@ -16,8 +16,8 @@ IFNAME, STATS64 = 3, 23
 
 def stats(**counts: int) -> bytes:
     """struct rtnl_link_stats64, written down on its own."""
-    names = "rx_packets tx_packets rx_bytes tx_bytes rx_errors tx_errors rx_dropped tx_dropped".split()
-    others = "multicast collisions rx_length rx_over rx_crc rx_frame rx_fifo rx_missed".split()
+    names = ["rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "rx_errors", "tx_errors", "rx_dropped", "tx_dropped"]
+    others = ["multicast", "collisions", "rx_length", "rx_over", "rx_crc", "rx_frame", "rx_fifo", "rx_missed"]
     values = [counts.get(name, 0) for name in (*names, *others)]
     return attribute(STATS64, struct.pack("=24Q", *values, *bytes(8)))
 

@@ -21,7 +21,16 @@ HEAD = struct.Struct("=3I2H2I2H4xHHiHB9x")
 needs_raw = pytest.mark.skipif(bool(capabilities.missing(("CAP_NET_RAW",))), reason="needs CAP_NET_RAW")
 
 
-def frame(packet: bytes, length: int = 0, *, mac: int = 66, net: int = 80, status: int = 1, tag: tuple[int, int] = (0, 0), **more: int) -> bytes:
+def frame(
+    packet: bytes,
+    length: int = 0,
+    *,
+    mac: int = 66,
+    net: int = 80,
+    status: int = 1,
+    tag: tuple[int, int] = (0, 0),
+    **more: int,
+) -> bytes:
     """A frame of 256 octets with this packet in it."""
     said = {"kept": len(packet), "protocol": 0x0800, "ifindex": 2, "hatype": 1, "pkttype": 0, **more}
     tpid, tci = tag
@@ -37,7 +46,9 @@ def frames(*made: bytes) -> np.ndarray:
 
 
 def test_the_heads_of_frames_are_columns() -> None:
-    found = captured(frames(frame(b"x" * 60, 1500, ifindex=3, pkttype=OUTGOING), frame(b"y", tag=(0x8100, 5), status=1 | 16)))
+    found = captured(
+        frames(frame(b"x" * 60, 1500, ifindex=3, pkttype=OUTGOING), frame(b"y", tag=(0x8100, 5), status=1 | 16))
+    )
     assert found.mac.tolist() == [66, 66]
     assert found.kept.tolist() == [60, 1]
     assert found.length.tolist() == [1500, 1]

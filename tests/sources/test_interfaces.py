@@ -36,7 +36,9 @@ def test_a_row_a_device_and_direction_and_a_note_for_what_cannot_be_read() -> No
 
 def test_what_lies_between_two_readings_is_a_difference_of_the_same_device() -> None:
     before = table([HOST], kernel(Side("eth0", "rx", 100, 2, 0, 0), Side("lo", "rx", 9, 9, 0, 0)))
-    after = table([HOST], kernel(Side("lo", "rx", 10, 9, 0, 0), Side("eth0", "rx", 150, 3, 1, 0), Side("new", "rx", 5, 1, 0, 0)))
+    after = table(
+        [HOST], kernel(Side("lo", "rx", 10, 9, 0, 0), Side("eth0", "rx", 150, 3, 1, 0), Side("new", "rx", 5, 1, 0, 0))
+    )
     rows = list(since(before, after, 1).rows())
     assert [(row["dev"], row["bytes"], row["packets"], row["errors"]) for row in rows] == [
         ("lo", 1, 0, 0),

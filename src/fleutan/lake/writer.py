@@ -31,6 +31,8 @@ from fleutan.table import Table
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from fleutan.lake.apart import Apart
+
 SECOND = 1_000_000_000
 #: What the database may take while it writes files.
 MEMORY = "512MB"
@@ -91,15 +93,24 @@ class Writer:
     """Takes Tables into the lake at ``root``; ``name`` is what the process does.
 
     ``with`` makes the lake where there is none and seals what processes that died left; leaving
-    seals everything.  Raises FleutanError where the lake cannot be written at all.
+    seals everything.  With ``apart`` a process of its own seals, and this one has no database.
+    Raises FleutanError where the lake cannot be written at all.
     """
 
     def __init__(
-        self, root: Path, name: str, limits: Limits | None = None, node: str | None = None, disk: Disk | None = None
+        self,
+        root: Path,
+        name: str,
+        limits: Limits | None = None,
+        node: str | None = None,
+        disk: Disk | None = None,
+        apart: Apart | None = None,
     ) -> None:
         self.root, self._name, self._limits = root, name, limits or Limits()
         self._node = socket.gethostname() if node is None else node
         self._disk = disk or Disk()
+        self._apart = apart
+        self._connection: DuckDBPyConnection | None = None
         self._waiting: dict[str, _Waiting] = {}
         self._tails: dict[str, _Tail] = {}
         self._account = Account()
@@ -115,8 +126,9 @@ class Writer:
         except OSError as error:
             raise FleutanError(f"cannot make a lake at {self.root}: {error.strerror}; name another place") from None
         self._began_ns = time.time_ns()
-        self._connection: DuckDBPyConnection = sealing.connect(self._limits.threads, MEMORY)
-        recover(self._connection, self.root, self._disk)
+        if self._apart is None:
+            self._connection = sealing.connect(self._limits.threads, MEMORY)
+            recover(self._connection, self.root, self._disk)
         self._thread = threading.Thread(target=self._work, name="lake", daemon=True)
         self._thread.start()
         return self
@@ -126,7 +138,10 @@ class Writer:
             self._ending = True
             self._wake.notify()
         self._thread.join()
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+        if self._apart is not None:
+            self._apart.finish()
 
     def add(self, table: Table) -> None:
         """Takes rows; the oldest are lost where too many wait.  Raises ValueError as ``storage.stored`` does."""
@@ -155,7 +170,8 @@ class Writer:
     def account(self) -> Account:
         """What became of rows until now."""
         with self._lock:
-            return self._account
+            trouble = self._account.trouble or (self._apart.trouble if self._apart is not None else "")
+            return replace(self._account, trouble=trouble)
 
     def _keep_bound(self) -> None:
         """Loses the oldest of the kind that has most, while too much waits."""
@@ -188,6 +204,8 @@ class Writer:
                 now_ns = self._now_ns
             done = self._write(work, now_ns)
             self._seal_due(now_ns, ending)
+            if self._apart is not None:
+                self._apart.tick()
             if ending and (done or not work):
                 return
             if ending:
@@ -246,7 +264,7 @@ class Writer:
 
     def _written(self, kind: str, batches: list[Stored], rows: int, now_ns: int) -> bool:
         """Writes rows of a kind; whether they are sealed."""
-        if rows >= self._limits.many:
+        if rows >= self._limits.many and self._apart is None:
             opened = self._open(kind, now_ns)
             try:
                 self._seal(kind, opened, [(batch.arrow.array, batch.select) for batch in batches])
@@ -271,8 +289,10 @@ class Writer:
         self._number += 1
         of = stem(self._node, self._name, self._began_ns, self._number)
         path = tail(self.root, of, kind)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        fresh = path.with_name(f"{path.name}.new")  # a tail that is not held is another process's to seal
+        descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held while this process lives
+        self._disk.rename(fresh, path)
         self._disk.sync_names(path.parent)
         return _Tail(of, descriptor, now_ns)
 
@@ -286,16 +306,25 @@ class Writer:
             is_old = now_ns - opened.since_ns >= self._limits.seal_ns
             if not (ending or is_old or opened.octets >= self._limits.tail_octets):
                 continue
+            if self._apart is not None:
+                os.close(opened.descriptor)  # nobody holds it now, so that the other process may
+                self._apart.want()
+                self._is_sealed(kind, opened)
+                continue
             octets = os.pread(opened.descriptor, opened.octets, 0)
             try:
                 self._seal(kind, opened, [(each.arrow(), each.select) for each in frames(octets)])
             except Exception as error:  # as in _write; the tail stays, and counts
                 self._failed(kind, [], error)
                 continue
-            del self._tails[kind]
-            with self._lock:
-                self._note(sealed=opened.rows)
+            self._is_sealed(kind, opened)
+
+    def _is_sealed(self, kind: str, opened: _Tail) -> None:
+        del self._tails[kind]
+        with self._lock:
+            self._note(sealed=opened.rows)
 
     def _seal(self, kind: str, opened: _Tail, rows: list[sealing.Rows]) -> None:
-        sealing.seal(self._connection, self.root, opened.of, KINDS[kind], rows, self._disk)
+        connection = self._connection or sealing.connect(self._limits.threads, MEMORY)
+        sealing.seal(connection, self.root, opened.of, KINDS[kind], rows, self._disk)
         os.close(opened.descriptor)

@@ -114,7 +114,9 @@ def test_where_drops_are_not_counted_it_says_why_and_the_rest_goes_on() -> None:
 
 
 def test_devices_stand_behind_queues_without_a_queue_and_what_was_idle_is_left_out() -> None:
-    queues = Table("queues", {"dev": text_column(["eth0"]), "queue": Column(np.array([3])), "interrupts": Column(np.array([1]))})
+    queues = Table(
+        "queues", {"dev": text_column(["eth0"]), "queue": Column(np.array([3])), "interrupts": Column(np.array([1]))}
+    )
     found = whole(queues, devices(100))
     assert found.column("queue").objects() == [3, None]
     assert found.column("bytes").objects() == [None, 100]

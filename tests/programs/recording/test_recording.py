@@ -53,7 +53,7 @@ class Lake:
         return [table.kind for table in self.tables]
 
     @contextmanager
-    def within(self, settings: Settings) -> Iterator[Lake]:
+    def within(self, _: Settings) -> Iterator[Lake]:
         self.opened += 1
         yield self
         self.closed += 1
@@ -102,7 +102,8 @@ def host(sockets: Sockets, **more: Any) -> Host:
 
 def recorded(sockets: Sockets, settings: Settings, **more: Any) -> tuple[Lake, list[str]]:
     """What came into the lake, and what was said."""
-    lake, said = Lake(), []
+    lake = Lake()
+    said: list[str] = []
     record(settings, lake, lake, said.append, host(sockets, **more))
     return lake, said
 
@@ -132,8 +133,8 @@ def test_time_passes_in_slices_and_the_sink_is_told_of_it_once_a_second() -> Non
 
 def test_it_ends_early_where_it_is_told_to_and_keeps_what_the_interval_began() -> None:
     sockets = Sockets(seen(), seen(MINE))
-    lake, said = Lake(stop_after=1), []
-    record(replace(PLAIN, seconds=60), lake, lake, said.append, host(sockets))
+    lake = Lake(stop_after=1)
+    record(replace(PLAIN, seconds=60), lake, lake, print, host(sockets))
     flows = lake.tables[0]
     assert flows.column("interval").objects() == [1_000_000]
     assert sockets.said[-1] == "unload"
@@ -200,9 +201,6 @@ def test_after_a_signal_to_reload_all_begins_again_with_the_settings_as_they_are
     sockets = Sockets(*[seen(MINE)] * 4)
 
     class Asking(Side):
-        def saw(self, flows: Table) -> None:
-            signals.asked = lake.opened == 1
-
         def tables(self) -> list[Table]:
             signals.asked = lake.opened == 1
             return []

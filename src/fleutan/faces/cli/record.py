@@ -86,13 +86,15 @@ def command(**words: Any) -> None:
     fleutan record --for 300 -N web
     """
     asked = settings(words)
+    from fleutan.lake.apart import Apart
     from fleutan.lake.writer import Writer
+    from fleutan.live import host_name
     from fleutan.programs.recording import run
     from fleutan.programs.recording.signals import Signals
 
     root = Path(words["root"]) if words["root"] else lake()
     with Signals() as signals:
-        run(lambda: asked, lambda _: Writer(root, name="record"), signals, say)
+        run(lambda: asked, lambda _: Writer(root, "record", apart=Apart(root, host_name())), signals, say)
 
 
 def settings(words: dict[str, Any]) -> Settings:

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A lake put in order by a process of its own, for a writer that has no memory to spare for a database.
+
+``python -m fleutan.lake.apart ROOT NODE`` seals what nobody holds any more, then compacts and
+expires, and ends.  ``Apart`` starts it when a writer asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+#: What the database may take there.
+MEMORY = "256MB"
+#: How far other processes go before it (nice(1)).
+NICE = 10
+
+
+class Apart:
+    """One process at a time; ``trouble`` is what the last one said, '' if all went well."""
+
+    def __init__(self, root: Path, node: str) -> None:
+        self._command = [sys.executable, "-m", "fleutan.lake.apart", str(root), node]
+        self._process: subprocess.Popen[str] | None = None
+        self._wanted = True  # those that died before may have left something
+        self.trouble = ""
+
+    def want(self) -> None:
+        """There is something to seal."""
+        self._wanted = True
+
+    def tick(self) -> None:
+        """Starts a process where one is wanted and none runs; hears what one said that has ended."""
+        if self._process is not None and self._process.poll() is not None:
+            self._hear(self._process)
+        if self._process is None and self._wanted:
+            self._wanted = False
+            # Not in our session: what interrupts us would end it half-way.
+            self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+    def finish(self) -> None:
+        """Waits until all that is wanted is done."""
+        while self._process is not None or self._wanted:
+            self.tick()
+            if self._process is not None:
+                self._process.wait()
+                self._hear(self._process)
+
+    def _hear(self, process: subprocess.Popen[str]) -> None:
+        said = process.communicate()[1].strip().splitlines()
+        self.trouble = (
+            "" if not process.returncode else f"nothing is sealed: {said[-1] if said else process.returncode}"
+        )
+        self._process = None
+
+
+def order(root: Path, node: str) -> int:
+    """Seals what nobody holds, compacts and expires; how many rows were sealed."""
+    from fleutan.lake import sealing
+    from fleutan.lake.disk import Disk
+    from fleutan.lake.keeper import Keeper
+    from fleutan.lake.recovery import recover
+
+    with sealing.connect(1, MEMORY) as connection:
+        rows = recover(connection, root, Disk())
+    Keeper(root, node).once()
+    return rows
+
+
+def main(arguments: list[str]) -> None:
+    """Puts the lake in order that is named, behind all other work."""
+    with suppress(OSError):
+        os.nice(NICE)
+    try:
+        order(Path(arguments[0]), arguments[1])
+    except Exception as error:  # whatever the disk or the database say: in one line
+        sys.exit(str(error).splitlines()[0])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
