@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan import address
-from fleutan.column import Column
+from fleutan.column import Column, Slices
 from fleutan.fields import require
 
 _NUMBERS = {"int": na.int64, "float": na.float64}
@@ -56,6 +56,10 @@ class ArrowTable:
 def _arrays(key: str, type_: str, column: Column, texts: bool) -> dict[str, Any]:
     if type_ == "address":
         return (_addresses(key, column) if texts else {}) | _halves(key, column)
+    if isinstance(column.words, Slices):
+        offsets, octets = column.words.gathered(column.values)
+        validity = _validity(None if (column.values >= 0).all() else column.values >= 0)
+        return {key: na.c_array_from_buffers(na.large_binary(), len(column), [validity, offsets, octets])}
     if type_ in ("text", "octets"):
         return {key: _text(column.values, column.words or (), type_)}
     if type_ == "ints":

@@ -11,6 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan import address
+from fleutan.protocols.spans import Spans, packed
+
+
+class Slices(Sequence[Any]):
+    """Byte strings in one buffer as the words of a column: none is an object before it is looked at."""
+
+    def __init__(self, spans: Spans) -> None:
+        self.spans = spans
+
+    def __len__(self) -> int:
+        return self.spans.rows
+
+    def __getitem__(self, place: Any) -> Any:
+        """The string of this number as bytes, or those of a slice as a list."""
+        found = self.spans.take(np.atleast_1d(np.arange(len(self))[place])).strings()
+        return found if isinstance(place, slice) else found[0]
+
+    def gathered(self, codes: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """The strings of these codes (−1: none) one behind the other, and the ``(n + 1,)`` places where each begins."""
+        known = codes >= 0
+        some = self.spans.take(codes[known].astype(np.int64))
+        sizes = np.zeros(len(codes), np.int64)
+        sizes[known] = some.sizes
+        return np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes))), packed(some)
+
+
+Words = tuple[Any, ...] | Slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +45,13 @@ class Column:
     """One field of every row.
 
     ``values`` is int64, float64 or bool; for addresses ``(n, 2)`` int64 halves; for text and
-    lists int32 codes into ``words`` (−1: unknown).  ``known`` marks the rows that have a
+    lists and octets int32 codes into ``words`` (−1: unknown).  ``known`` marks the rows that have a
     value; None: all have (of coded columns the code says it).
     """
 
     values: NDArray[Any]
     known: NDArray[np.bool_] | None = None
-    words: tuple[Any, ...] | None = None
+    words: Words | None = None
 
     def __len__(self) -> int:
         return len(self.values)

@@ -7,13 +7,13 @@ import pytest
 from tests.exporting import AGENT, AT_NS, EXPORTER, batch, halves, sflow
 from tests.exports.sflowtool.received import PACKET, counter_element, counters, discard, flow, flow_element, header
 
-from fleutan.protocols.sflow.columns import walk
+from fleutan.protocols.sflow.columns import Read, walk
 from fleutan.protocols.sflow.columns.packets import NAMES as STRUCTURE_NAMES
 from fleutan.protocols.sflow.layouts import FLOW_SAMPLE_EXPANDED
 from fleutan.protocols.sflow.samples import Sample
 from fleutan.records import Records
 from fleutan.sources.exported import FIELDS
-from fleutan.sources.packetsamples import NAMES, STRUCTURES, SUMMED_UP, discarded_packets, packet_samples
+from fleutan.sources.packetsamples import NAMES, SUMMED_UP, discarded_packets, packet_samples
 
 FOUR = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
 SIX = bytes(15) + b"\1", bytes(15) + b"\2"
@@ -22,7 +22,7 @@ MACS = PACKET[6:12], PACKET[:6]
 
 def samples(*those: Sample) -> Records:
     datagrams = batch(sflow(*those))
-    return packet_samples(walk(datagrams.spans), datagrams)
+    return packet_samples(Read(walk(datagrams.spans)), datagrams)
 
 
 def expanded(*elements: Any, ends: tuple[int, int, int, int] = (0, 3, 0, 4), rate: int = 400) -> Sample:
@@ -45,7 +45,7 @@ def one(found: Records) -> dict[str, Any]:
 
 
 def test_names_are_those_of_structures_and_of_the_catalogue() -> None:
-    structures = {STRUCTURE_NAMES[tag] for tag in STRUCTURES}
+    structures = set(STRUCTURE_NAMES.values())
     for name, ours in {**NAMES, **SUMMED_UP}.items():
         assert "." not in name or name.partition(".")[0] in structures, name
         assert (ours or name) in (*FIELDS, "datagram")
@@ -80,6 +80,9 @@ def test_a_sample_says_where_it_is_from_and_what_its_packet_is() -> None:
         "tos": 0x28,
         "ttl": 64,
         "tcp_flags": 0x12,
+        "header_at": sflow(expanded(header())).index(PACKET),
+        "header_size": len(PACKET),
+        "header_kind": 1,
     }
 
 
@@ -191,7 +194,7 @@ def test_headers_that_begin_with_ip() -> None:
 
 def test_discarded_packets_have_their_reason() -> None:
     datagrams = batch(sflow(flow(header())), sflow(discard(header(), reason=258, output=0), discard(reason=2)))
-    found = discarded_packets(walk(datagrams.spans), datagrams)
+    found = discarded_packets(Read(walk(datagrams.spans)), datagrams)
     assert column(found, "reason") == [258, 2]
     assert column(found, "datagram") == [1, 1]
     assert column(found, "in_if") == [3, 3]
@@ -199,18 +202,18 @@ def test_discarded_packets_have_their_reason() -> None:
     assert column(found, "received") == [AT_NS + 10**9] * 2
     assert column(found, "sport") == [1234, None]
     assert column(found, "sampling_rate") == [None, None]
-    assert packet_samples(walk(datagrams.spans), datagrams).rows == 1
+    assert packet_samples(Read(walk(datagrams.spans)), datagrams).rows == 1
 
 
 def test_counters_are_no_packets() -> None:
     datagrams = batch(sflow(counters(counter_element(1005, b"eth0"))))
     for read in (packet_samples, discarded_packets):
-        assert read(walk(datagrams.spans), datagrams).rows == 0
+        assert read(Read(walk(datagrams.spans)), datagrams).rows == 0
 
 
 def test_an_unknown_agent_is_unknown() -> None:
     whole = sflow(flow(header()))
     datagrams = batch(whole[:4] + bytes(4) + whole[12:])
-    found = packet_samples(walk(datagrams.spans), datagrams)
+    found = packet_samples(Read(walk(datagrams.spans)), datagrams)
     assert column(found, "agent") == [None]
     assert column(found, "exporter") == halves(EXPORTER).tolist()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fleutan.arrow import ArrowTable
-from fleutan.column import Column
+from fleutan.column import Column, Slices
 from fleutan.fields import require
 from fleutan.lake.kinds import Kind
 from fleutan.table import Table
@@ -53,6 +53,8 @@ def stored(table: Table, kind: Kind, node: str) -> Stored:
 
 def _weight(name: str, column: Column) -> int:
     """About how many octets the words of a column take."""
+    if isinstance(column.words, Slices):
+        return int(column.words.spans.sizes.sum())
     return sum(map(len, column.words or ())) if require(name).type == "octets" else 0
 
 

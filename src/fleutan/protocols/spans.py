@@ -13,8 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+Octets = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+
+#: Strings are copied as rows of one width where that takes at most twice their octets and so many more.
+_SPARE = 1 << 16
 
 
 class Spans(NamedTuple):
@@ -24,7 +28,7 @@ class Spans(NamedTuple):
     lies within ``octets``.  Nothing is copied where strings are taken from strings.
     """
 
-    octets: NDArray[np.uint8]
+    octets: Octets
     starts: Ints
     sizes: Ints
 
@@ -51,7 +55,43 @@ def joined(strings: Sequence[bytes]) -> Spans:
     return Spans(np.frombuffer(b"".join(strings), np.uint8), ends - sizes, sizes)
 
 
-def number(octets: NDArray[np.uint8], at: Ints, size: int) -> Ints:
+def packed(spans: Spans) -> Octets:
+    """The strings one behind the other, ``(sum of sizes,)``."""
+    width = int(spans.sizes.max(initial=0))
+    if not _are_alike(spans, width):
+        return np.frombuffer(b"".join(spans.strings()), np.uint8)
+    block = _block(spans, width)
+    if block.size == spans.sizes.sum():
+        return block.reshape(-1)
+    return block[np.arange(width) < spans.sizes[:, None]]
+
+
+def aligned(spans: Spans) -> Spans:
+    """The same strings in a buffer of their own, each at a multiple of four."""
+    width = (int(spans.sizes.max(initial=0)) + 3) & ~3
+    if _are_alike(spans, width):
+        return Spans(_block(spans, width).reshape(-1), np.arange(spans.rows) * width, spans.sizes)
+    return joined([one + bytes(-len(one) & 3) for one in spans.strings()])._replace(sizes=spans.sizes)
+
+
+def _are_alike(spans: Spans, width: int) -> bool:
+    return spans.rows * width <= 2 * int(spans.sizes.sum()) + _SPARE
+
+
+def _block(spans: Spans, width: int) -> Octets:
+    """``(n, width)`` octets from each start on; what lies behind a string's end is any."""
+    if not spans.rows or not width:
+        return np.zeros((spans.rows, width), np.uint8)
+    first, last = int(spans.starts.min()), int(spans.starts.max())
+    octets = spans.octets[first : last + width]
+    if len(octets) < last - first + width:
+        octets = np.concatenate((octets, np.zeros(last - first + width - len(octets), np.uint8)))
+    # Overlapping rows as one element each: numpy copies them whole.
+    overlapping: NDArray[np.void] = np.ndarray((last - first + 1,), f"V{width}", octets.data, strides=(1,))
+    return overlapping[spans.starts - first].view(np.uint8).reshape(-1, width)
+
+
+def number(octets: Octets, at: Ints, size: int) -> Ints:
     """The unsigned numbers of ``size`` octets (1 to 8) in network order at ``at``.
 
     They are int64, those of 8 octets reinterpreted.  ``at`` may be any place:

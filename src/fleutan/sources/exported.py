@@ -87,7 +87,7 @@ class Decoded(NamedTuple):
     """A batch taken apart: its datagrams, which protocol each is of, and what NetFlow's and sFlow's hold.
 
     ``netflow`` and ``sflow`` have rows of their own: ``netflow_rows`` and ``sflow_rows`` are those of
-    the batch.
+    the batch.  ``samples`` are what sFlow's datagrams hold.
     """
 
     datagrams: Datagrams
@@ -96,19 +96,22 @@ class Decoded(NamedTuple):
     netflow_rows: Values
     sflow: sflow.Walk | None
     sflow_rows: Values
+    samples: sflow.Read | None
 
 
 def decoded(datagrams: Datagrams, exporters: Exporters) -> Decoded:
     """A batch taken apart by what its datagrams are; what it teaches of exporters is remembered."""
     kinds = recognise(datagrams)
     flows, samples = (np.flatnonzero(kinds.family == family) for family in (NETFLOW, SFLOW))
+    walk = _walk(datagrams.take(samples), np.isin(kinds.version[samples], VERSIONS)) if len(samples) else None
     return Decoded(
         datagrams,
         kinds,
         decode_netflow(datagrams.take(flows), exporters.netflow) if len(flows) else None,
         flows,
-        _walk(datagrams.take(samples), np.isin(kinds.version[samples], VERSIONS)) if len(samples) else None,
+        walk,
         samples,
+        None if walk is None else sflow.Read(walk),
     )
 
 
@@ -161,10 +164,10 @@ def _parts(found: Decoded) -> list[Records]:
     parts = []
     if found.netflow is not None:
         parts.append(_of(flow_records(found.netflow), FLOW, found.netflow_rows))
-    if found.sflow is not None:
+    if found.samples is not None:
         seen = found.datagrams.take(found.sflow_rows)
         for kind, read in ((SAMPLE, packet_samples), (DISCARD, discarded_packets)):
-            records = read(found.sflow, seen)
+            records = read(found.samples, seen)
             versions = found.recognised.version[found.sflow_rows]
             fill(records, "protocol", versions[records.values["datagram"]] + SFLOW_VERSIONS)
             parts.append(_of(records, kind, found.sflow_rows))

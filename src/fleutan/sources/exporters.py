@@ -137,12 +137,12 @@ class Accounts:
         if found.netflow is not None:
             self._count({("NetFlow", reason): many for reason, many in found.netflow.noted.counts.items()})
             yield from ((found.netflow_rows[rows], rates) for rows, rates in _told(found.netflow))
-        if found.sflow is not None:
-            packets = sflow.flows(found.sflow)
-            for part in (packets, sflow.discards(found.sflow), sflow.counters(found.sflow)):
+        if found.samples is not None:
+            packets = found.samples.flows
+            for part in (packets, found.samples.discards, found.samples.counters):
                 self._count(_where(part.problems))
                 self._count({(f"structure {tag}", UNKNOWN): many for tag, many in part.skipped.items()})
-            self._count(_where(found.sflow.problems))
+            self._count(_where(found.samples.walk.problems))
             yield found.sflow_rows[packets.records.values["datagram"]], packets.records.values["sampling_rate"]
 
     def _count(self, problems: Mapping[tuple[str, str], int]) -> None:

@@ -9,14 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from fleutan.protocols.datagrams import Datagrams
-from fleutan.protocols.sflow import columns as sflow
-from fleutan.protocols.sflow.columns import HEADER, HEADER_PROTOCOL, INTERNAL, Packets, Walk
+from fleutan.protocols.sflow.columns import HEADER, HEADER_PROTOCOL, INTERNAL, Packets, Read, Walk
 from fleutan.records import Known, Records, Values, fill
 from fleutan.sources.sampled import columns_of, with_headers
 from fleutan.sources.words import both
 
-#: Structures that are read: their numbers.
-STRUCTURES = (1, 2, 3, 4, 1001, 1002, 1003, 1006, 1007, 1020, 1029, 1030, 1036, 1043, 2209)
 #: Fields of samples and their structures, and the catalogue's names; of several with one name the first counts.
 NAMES = {
     "datagram": "",
@@ -72,19 +69,20 @@ _IP_BYTES = {f"sampled_{version}.length": "ip_bytes" for version in ("ipv4", "ip
 #: What they say of some protocols only: TCP, UDP, DCCP, SCTP and UDP-Lite have ports.
 _WITH_PORTS = (6, 17, 33, 132, 136)
 _TRANSPORT = {"src_port": ("sport", _WITH_PORTS), "dst_port": ("dport", _WITH_PORTS), "tcp_flags": ("tcp_flags", (6,))}
+#: Where the header of a sample lies in the walk's octets, how long it is, and what it begins with (sFlow's number).
+HEADER_AT, HEADER_SIZE, HEADER_KIND = "header_at", "header_size", "header_kind"
 #: Numbers that stand for none.
 _FILLERS = {"vlan": 0xFFFF_FFFF, "out_vlan": 0xFFFF_FFFF, "sampling_rate": 0}
 
 
-def packet_samples(walk: Walk, datagrams: Datagrams) -> Records:
+def packet_samples(read: Read, datagrams: Datagrams) -> Records:
     """The flow samples of a batch, a packet each."""
-    packets = sflow.flows(walk, STRUCTURES)
-    return _records(packets, walk, datagrams)
+    return _records(read.flows, read.walk, datagrams)
 
 
-def discarded_packets(walk: Walk, datagrams: Datagrams) -> Records:
+def discarded_packets(read: Read, datagrams: Datagrams) -> Records:
     """The discarded packets of a batch."""
-    return _records(sflow.discards(walk, STRUCTURES), walk, datagrams)
+    return _records(read.discards, read.walk, datagrams)
 
 
 def _records(packets: Packets, walk: Walk, datagrams: Datagrams) -> Records:
@@ -102,7 +100,11 @@ def _records(packets: Packets, walk: Walk, datagrams: Datagrams) -> Records:
         fill(records, name, values, both(known, values != _FILLERS[name]) if name in _FILLERS else known)
     if HEADER in strings:
         header = strings[HEADER]
-        with_headers(records, header.rows, header.spans, found.values[HEADER_PROTOCOL][header.rows])
+        kinds = found.values[HEADER_PROTOCOL][header.rows]
+        some = header.rows if len(header.rows) < records.rows else None
+        for name, column in ((HEADER_AT, header.spans.starts), (HEADER_SIZE, header.spans.sizes), (HEADER_KIND, kinds)):
+            fill(records, name, column, rows=some)
+        with_headers(records, header.rows, header.spans, kinds)
     for names in (SUMMED_UP, _IP_BYTES):
         for name, values, known in columns_of(found, names):
             fill(records, name, values, known)

@@ -7,6 +7,8 @@ those cost time.  None of them raises.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from fleutan.protocols.sflow.columns.counters import Counters, Structure, counters
 from fleutan.protocols.sflow.columns.packets import HEADER, HEADER_PROTOCOL, INTERNAL, Packets, discards, flows
 from fleutan.protocols.sflow.columns.problems import Problems
@@ -20,6 +22,7 @@ __all__ = [
     "Counters",
     "Packets",
     "Problems",
+    "Read",
     "Strings",
     "Structure",
     "Walk",
@@ -28,3 +31,25 @@ __all__ = [
     "flows",
     "walk",
 ]
+
+
+class Read:
+    """A walk's samples of each kind with all their structures; each is read once, when it is first asked for."""
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+
+    @cached_property
+    def flows(self) -> Packets:
+        """The flow samples."""
+        return flows(self.walk)
+
+    @cached_property
+    def discards(self) -> Packets:
+        """The discarded packets."""
+        return discards(self.walk)
+
+    @cached_property
+    def counters(self) -> Counters:
+        """The counter samples."""
+        return counters(self.walk)
