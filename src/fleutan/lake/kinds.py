@@ -40,11 +40,11 @@ class Kind:
             if field.type == "address":
                 found += [(f"{field.key}_hi", "BIGINT"), (f"{field.key}_lo", "BIGINT")]
             else:
-                found.append((field.key, SQL_TYPES.get(field.name) or SQL_TYPES[field.type]))
+                found.append((field.key, _NARROW.get(field.name) or SQL_TYPES[field.type]))
         return tuple(found)
 
 
-#: SQL types of the catalogue's types, and of fields that need less room.
+#: SQL types of the catalogue's types.
 SQL_TYPES = {
     "int": "BIGINT",
     "float": "DOUBLE",
@@ -52,6 +52,9 @@ SQL_TYPES = {
     "text": "VARCHAR",
     "ints": "BIGINT[]",
     "octets": "BLOB",
+}
+#: Those of fields that need less room.
+_NARROW = {
     **dict.fromkeys(("sport", "dport", "port", "ethertype", "vlan", "out_vlan", "tcp_flags", "tos", "ttl"), "INTEGER"),
 }
 _FLOW = (

@@ -88,6 +88,10 @@ class _Waiting:
     def rows(self) -> int:
         return sum(batch.rows for batch in self.batches)
 
+    @property
+    def octets(self) -> int:
+        return sum(batch.octets for batch in self.batches)
+
 
 class Writer:
     """Takes Tables into the lake at ``root``; ``name`` is what the process does.
@@ -116,6 +120,7 @@ class Writer:
         self._account = Account()
         self._lock = threading.Lock()
         self._wake = threading.Condition(self._lock)
+        self._less = threading.Condition(self._lock)
         self._now_ns = 0
         self._number = 0
         self._ending = False
@@ -156,7 +161,7 @@ class Writer:
             octets = self._account.waiting_octets + rows.octets
             self._account = replace(self._account, rows=self._account.rows + rows.rows, waiting_octets=octets)
             self._keep_bound()
-            if waiting.rows >= self._limits.many:
+            if self._are_many(waiting):
                 self._wake.notify()
 
     def tick(self, now_ns: int) -> None:
@@ -172,6 +177,18 @@ class Writer:
         with self._lock:
             trouble = self._account.trouble or (self._apart.trouble if self._apart is not None else "")
             return replace(self._account, trouble=trouble)
+
+    def settled(self, octets: int, seconds: float) -> bool:
+        """Whether at most so many octets wait to be written, now or within so many seconds.
+
+        Raises FleutanError where they wait because the disk refuses them.
+        """
+        with self._less:
+            if self._less.wait_for(lambda: self._account.waiting_octets <= octets, seconds):
+                return True
+            if self._account.trouble:
+                raise FleutanError(self._account.trouble)
+            return False
 
     def _keep_bound(self) -> None:
         """Loses the oldest of the kind that has most, while too much waits."""
@@ -190,6 +207,7 @@ class Writer:
             lost=now.lost + lost,
             waiting_octets=now.waiting_octets + waiting,
         )
+        self._less.notify_all()
 
     # -- the writer's thread
 
@@ -214,6 +232,10 @@ class Writer:
             if not done:
                 self._pause()
 
+    def _are_many(self, waiting: _Waiting) -> bool:
+        """Whether they are worth a file of their own, or as much as may wait while they are written."""
+        return waiting.rows >= self._limits.many or waiting.octets >= self._limits.waiting_octets // 4
+
     def _pause(self) -> None:
         """The disk said no: waits for the next tick before it is asked again."""
         with self._wake:
@@ -231,7 +253,7 @@ class Writer:
         due = {}
         for kind, waiting in self._waiting.items():
             old = waiting.since_ns and self._now_ns - waiting.since_ns >= self._limits.flush_ns
-            if waiting.batches and (ending or old or waiting.rows >= self._limits.many):
+            if waiting.batches and (ending or old or self._are_many(waiting)):
                 due[kind] = list(waiting.batches)
                 waiting.batches.clear()
                 waiting.since_ns = 0

@@ -62,12 +62,16 @@ Key = tuple[int, ...]
 
 @dataclass
 class Stream:
-    """What is known of one: counts by name, when it was first and last heard (UTC), its sampling rates."""
+    """What is known of one: counts by name, when it was first and last heard (UTC), its sampling rates.
+
+    ``told`` are the counts that ``fresh`` has given.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     first_ns: int = 0
     last_ns: int = 0
     rates: set[int] = field(default_factory=set)
+    told: Counter[str] = field(default_factory=Counter)
 
 
 class Problem(NamedTuple):
@@ -150,13 +154,32 @@ class Accounts:
             known = (where, reason) in self._problems or len(self._problems) < PROBLEMS
             self._problems[where if known else ELSEWHERE, reason] += many
 
-    def table(self, host: str = "") -> Table:
-        """The streams, those that sent most first; the last row, without an exporter, is of all others."""
-        named = sorted(self._streams.items(), key=lambda one: -one[1].counts["datagrams"])
+    def table(self, host: str = "", most: int | None = None) -> Table:
+        """The streams, those that sent most first; the last row, without an exporter, is of all others.
+
+        With ``most`` so many streams at the most.
+        """
+        named = sorted(self._streams.items(), key=lambda one: -one[1].counts["datagrams"])[:most]
+        return self._table(named, [stream.counts for _, stream in named], self._others.counts, host)
+
+    def total(self, name: str) -> int:
+        """The sum of a count over all streams."""
+        return sum(stream.counts[name] for stream in (*self._streams.values(), self._others))
+
+    def fresh(self, since_ns: int) -> Table:
+        """What each stream sent since the last time, with ``time``, which is ``since_ns``; streams that sent nothing are left out."""
+        named = [(key, stream) for key, stream in self._streams.items() if stream.counts != stream.told]
+        counts = [_less(stream.counts, stream.told) for _, stream in named]
+        table = self._table(named, counts, _less(self._others.counts, self._others.told))
+        for stream in (*(stream for _, stream in named), self._others):
+            stream.told = Counter(stream.counts)
+        return table.with_columns({"time": Column(np.full(len(table), since_ns))})
+
+    def _table(self, named: list[tuple[Key, Stream]], counts: list[Counter[str]], others: Counter[str], host: str = "") -> Table:
         streams = [stream for _, stream in named]
         keys = np.array([name for name, _ in named], np.int64).reshape(-1, 6)
-        if self._others.counts:
-            streams.append(self._others)
+        if any(others.values()):
+            streams, counts = [*streams, self._others], [*counts, others]
             keys = np.vstack((keys, np.full((1, 6), _NONE)))
         own = np.arange(len(keys)) < len(named)
         columns = {
@@ -164,7 +187,7 @@ class Accounts:
             "agent": Column(keys[:, 2:4], own & (keys[:, 2:4] != _NONE).any(axis=1)),
             "protocol": text_column([PROTOCOLS.get(number, "unknown") for number in keys[:, 4].tolist()]),
             "domain": Column(keys[:, 5], own & (keys[:, 5] != _NONE)),
-            **{name: _whole(stream.counts[name] for stream in streams) for name in COUNTS},
+            **{name: _whole(count[name] for count in counts) for name in COUNTS},
             "rates": _lists(tuple(sorted(stream.rates)) for stream in streams),
             "first_seen": _whole(stream.first_ns for stream in streams),
             "last_seen": _whole(stream.last_ns for stream in streams),
@@ -175,6 +198,13 @@ class Accounts:
         """What could not be read, the most frequent first."""
         for (where, reason), many in sorted(self._problems.items(), key=lambda one: (-one[1], one[0])):
             yield Problem(where, reason, many)
+
+
+def _less(counts: Counter[str], told: Counter[str]) -> Counter[str]:
+    """How much more was counted; less where what was missing came late."""
+    found = Counter(counts)
+    found.subtract(told)
+    return found
 
 
 def _rate(streams: list[Stream], group: Values, rates: Values) -> None:

@@ -17,7 +17,7 @@ import click
 
 from fleutan import __version__
 from fleutan.errors import FleutanError, UsageError
-from fleutan.faces.cli import completion, decode, doctor, events, fields, flows, paths, query, record, top
+from fleutan.faces.cli import collect, completion, decode, doctor, events, fields, flows, paths, query, record, top
 
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 FAILED, WRONG, INTERRUPTED, READER_GONE = 1, 2, 130, 141
@@ -33,7 +33,8 @@ def cli(debug: bool) -> None:
 
 for command in (
     *(flows.command, top.command, paths.command, events.drops, events.lifecycle),
-    *(record.command, decode.command, query.command, query.sql, fields.command, doctor.command, completion.command),
+    *(record.command, collect.command, decode.command, query.command, query.sql),
+    *(fields.command, doctor.command, completion.command),
 ):
     cli.add_command(command)
 
