@@ -9,14 +9,18 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 
 from fleutan import __version__
 from fleutan.analysis.rules import THRESHOLDS
+from fleutan.config.sections import Config, Entry
 from fleutan.faces.cli import CONTEXT, cli
 from fleutan.fields import FIELDS
+from fleutan.lake.retention import DAY, DEFAULTS
 
 ROOT = Path(__file__).parent
 #: What the exit status says, as in faces/cli/__init__.py.
@@ -101,6 +105,89 @@ def fields_page() -> str:
     return "\n\n".join([*head, "\n".join(rows)]) + "\n"
 
 
+CONFIGURATION = """
+`fleutan record`, `fleutan collect` and `fleutan serve` need no configuration. What they should do
+otherwise stands in a file of TOML: the one named with `--config`, or else in `$FLEUTAN_CONFIG`, or
+else `/etc/fleutan.toml`, if it is there. An option of a command goes before the file. A key that is
+not known, or a value of a wrong type, is an error (exit status 2) that names the file and the key.
+
+```toml
+[lake]
+path = "/srv/fleutan"
+
+[lake.retention]
+default = { days = 14 }
+records = { days = 30, bytes = "200 GB" }
+
+[collect]
+ports = [2055, 6343]
+addresses = ["::"]
+
+[serve]
+host = "192.0.2.1"
+tokens = "/etc/fleutan.tokens"
+certificate = "/etc/ssl/fleutan.pem"
+key = "/etc/ssl/private/fleutan.pem"
+```
+"""
+RETENTION = """
+How long rows stay, by kind; whole hours go, the oldest first. What a row does not say is as in
+`default`, and else as here; 0 is without bound.
+"""
+
+
+def configuration_page() -> str:
+    """Every key of a configuration file in Markdown."""
+    parts = [NOTE, "# Configuration", CONFIGURATION.strip()]
+    for name, default in _sections("", Config()):
+        rows = [f"| `{key}` | {typed} | {what} | {meaning} |" for key, typed, what, meaning in _entries(default)]
+        table = ["| Key | Default | Value | Meaning |", "|---|---|---|---|", *map(str, rows)]
+        parts += [f"## [{name}]", inspect.cleandoc(type(default).__doc__ or "").replace("``", "`"), "\n".join(table)]
+        if name == "lake":
+            parts += ["## [lake.retention]", RETENTION.strip(), "\n".join(_kept())]
+    return "\n\n".join(parts) + "\n"
+
+
+def _sections(name: str, default: Any) -> Iterator[tuple[str, Any]]:
+    """Every section with its full name, those within it behind it."""
+    if name:
+        yield name, default
+    for field in fields(default):
+        if "section" in field.metadata:
+            yield from _sections(f"{name}.{field.name}".lstrip("."), getattr(default, field.name))
+
+
+def _entries(default: Any) -> Iterator[tuple[str, str, str, str]]:
+    for field in fields(default):
+        entry: Entry | None = field.metadata.get("entry")
+        if entry is not None and field.name != "retention":
+            said = getattr(default, field.name)
+            typed = (
+                f"`{typed_of(entry, said)}`"
+                if said not in (None, ()) or not entry.typed
+                else f"none; as `{entry.typed}`"
+            )
+            yield field.name, typed, entry.value.noun, entry.meaning
+
+
+def typed_of(entry: Entry, default: Any) -> str:
+    """The default as it is written in TOML."""
+    if entry.typed:
+        return entry.typed
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, tuple):
+        return str(list(default))
+    return f"{default:g}" if isinstance(default, float) else repr(default)
+
+
+def _kept() -> Iterator[str]:
+    yield "| Kind | Default |"
+    yield "|---|---|"
+    for kind, keep in DEFAULTS.items():
+        yield f"| `{kind}` | `{{ days = {keep.age_ns / DAY:g}, bytes = '{keep.octets / (1 << 30):g} GiB' }}` |"
+
+
 def man_page() -> str:
     """The manual page in man(7)."""
     lines = [
@@ -139,6 +226,7 @@ def _roff(text: str) -> str:
 
 PAGES = {
     "reference/commands.md": commands_page,
+    "reference/configuration.md": configuration_page,
     "reference/fields.md": fields_page,
     "man/fleutan.1": man_page,
 }
