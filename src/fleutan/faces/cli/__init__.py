@@ -17,7 +17,20 @@ import click
 
 from fleutan import __version__
 from fleutan.errors import FleutanError, UsageError
-from fleutan.faces.cli import collect, completion, decode, doctor, events, fields, flows, paths, query, record, top
+from fleutan.faces.cli import (
+    collect,
+    completion,
+    decode,
+    doctor,
+    events,
+    fields,
+    flows,
+    paths,
+    query,
+    record,
+    serve,
+    top,
+)
 
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 FAILED, WRONG, INTERRUPTED, READER_GONE = 1, 2, 130, 141
@@ -33,7 +46,7 @@ def cli(debug: bool) -> None:
 
 for command in (
     *(flows.command, top.command, paths.command, events.drops, events.lifecycle),
-    *(record.command, collect.command, decode.command, query.command, query.sql),
+    *(record.command, collect.command, decode.command, query.command, query.sql, serve.command),
     *(fields.command, doctor.command, completion.command),
 ):
     cli.add_command(command)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``fleutan serve``: options.  What serves is imported when it runs."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fleutan.errors import UsageError
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("serve", short_help="Answer questions to a lake by HTTP, as Metroflux did.")
+@click.option("--host", "hosts", multiple=True, metavar="ADDRESS",
+              help="Listen here; again for more.  [default: loopback]")  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65535), default=44444, show_default=True, help="The port; 0: any.")
+@click.option("--lake", metavar="DIR", help="The lake's directory.")
+@click.option("--tokens", type=_FILE, help="Who may ask: lines NAME:TOKEN, read again on SIGHUP.")
+@click.option("--open", "open_", is_flag=True, help="Let everybody ask, beyond loopback too.")
+@click.option("--tls-cert", type=_FILE, help="The certificate (PEM), read again on SIGHUP.")
+@click.option("--tls-key", type=_FILE, help="Its key, if that is another file.")
+@click.option("--seconds", type=click.FloatRange(0.1, 86400), default=60.0, show_default=True,
+              help="How long a question may take.")  # fmt: skip
+@click.option("--rows", type=click.IntRange(1), default=1_000_000, show_default=True,
+              help="How many rows an answer may have.")  # fmt: skip
+@click.option("--memory", default="512MB", show_default=True, metavar="SIZE", help="What a question may take.")
+@click.option("--concurrent", type=click.IntRange(1, 256), default=4, show_default=True,
+              help="How many questions are worked on at once.")  # fmt: skip
+@click.option("--settle", default="10s", show_default=True, metavar="TIME",
+              help="With wait=yes an interval is told so long after its end.")  # fmt: skip
+@click.option("--name", metavar="TEXT", help="The node's name in /status.  [default: the host's]")
+@click.option("--location", default="", metavar="TEXT", help="Its location there.")
+def command(**words: Any) -> None:
+    """Answer questions to a lake by HTTP, at the addresses that Metroflux had, and at /api/v1.
+
+    \b
+    fleutan serve
+    fleutan serve --host :: --tokens /etc/fleutan/tokens --tls-cert cert.pem --tls-key key.pem
+    curl 'http://localhost:44444/traffic?time=-10m:0'
+    curl 'http://localhost:44444/api/v1/modules/talkers?since=1h&keys=src,dport'
+    """
+    import logging
+
+    from fleutan.faces.cli.querying import lake_of
+    from fleutan.faces.web.bounds import Bounds, Node, Service
+    from fleutan.faces.web.serving import Listen, serve
+    from fleutan.query.times import parse_duration
+
+    logging.basicConfig(format="fleutan: %(message)s", level=logging.WARNING)
+    check_memory(words["memory"])
+    bounds = Bounds(words["seconds"], words["rows"], words["memory"], words["concurrent"])
+    node = Node(words["name"] or socket.gethostname(), words["location"])
+    service = Service(lake_of(words["lake"]), bounds, node, parse_duration(words["settle"]))
+    listen = Listen(
+        words["hosts"], words["port"], words["tokens"], words["tls_cert"], words["tls_key"], words["open_"]
+    )
+    serve(service, listen, (), lambda line: click.echo(f"fleutan: {line}", err=True))
+
+
+def check_memory(size: str) -> None:
+    """Raises UsageError for what the database does not take as a size."""
+    import duckdb
+
+    try:
+        duckdb.connect(config={"memory_limit": size}).close()
+    except duckdb.Error as error:
+        raise UsageError(f"--memory {size}: {str(error).splitlines()[0]}") from None
+
+
