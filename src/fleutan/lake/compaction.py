@@ -17,7 +17,7 @@ from fleutan.lake.kinds import KINDS, Kind
 from fleutan.lake.layout import HOUR, PARQUET, REPLACES, directory, stem
 from fleutan.lake.listing import Part, counting, gates, hours, listed
 from fleutan.lake.sealing import hidden, placed
-from fleutan.lake.storage import quoted, selected
+from fleutan.lake.storage import files_of, selected
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -80,7 +80,7 @@ class Compaction:
         """The addresses and ports with most bytes of each minute, of all that the hour has by now."""
         closed = gates(self._root)
         files = [part.path for part in counting(where, hour) if part.stem not in closed]
-        summed = rollups.query("tops", kind.name, files_of(files))
+        summed = rollups.query("tops", kind.name, files_of(kind, files))
         columns = {column: f'"{column}"' for column in self._connection.sql(summed).columns}
         query = f"SELECT {selected(KINDS['tops'], columns)} FROM ({summed})"
         placed([hidden(self._connection, query, self._root, f"tops-{kind.name}-0-000000", "tops", hour)], self._disk)
@@ -92,7 +92,7 @@ class Compaction:
         for part in counting(where, hour):
             if part.stem in closed or part.path.name in there or part.size < WORTH:
                 continue
-            summed = rollups.digest(kind.name, files_of([part.path]), hour)
+            summed = rollups.digest(kind.name, files_of(kind, [part.path]), hour)
             columns = {column: f'"{column}"' for column in self._connection.sql(summed).columns}
             query = f"SELECT {selected(KINDS['ends'], columns)} FROM ({summed})"
             placed([hidden(self._connection, query, self._root, part.stem, "ends", hour)], self._disk)
@@ -131,15 +131,10 @@ def _is_old(path: Path, now_ns: int) -> bool:
         return False
 
 
-def files_of(paths: Sequence[Path]) -> str:
-    """Files as a relation of SQL."""
-    return f"read_parquet([{', '.join(quoted(str(path)) for path in paths)}], union_by_name = true)"
-
-
 def merged(kind: Kind, paths: Sequence[Path]) -> str:
     """The query of all rows of these files; of rollups their sums."""
     if kind.name not in ("minutes", "hours"):
-        return f"SELECT * FROM {files_of(paths)}"
+        return f"SELECT * FROM {files_of(kind, paths)}"
     keys = ", ".join(f'"{name}"' for name, _ in kind.columns if name not in rollups.SUMS)
     sums = ", ".join(f'CAST(sum("{name}") AS BIGINT) AS "{name}"' for name in rollups.SUMS)
-    return f"SELECT {keys}, {sums} FROM {files_of(paths)} GROUP BY ALL ORDER BY time_ns"
+    return f"SELECT {keys}, {sums} FROM {files_of(kind, paths)} GROUP BY ALL ORDER BY time_ns"

@@ -61,6 +61,14 @@ def _sums(name: str, kind: str, rows: str) -> str:
     )
 
 
+def again(name: str, rows: str) -> str:
+    """The rollup's rows of those of a finer one; all rollups by time alone have the same columns."""
+    keys = "".join(f', "{column}"' for column, _ in KINDS[name].columns if column not in (*SUMS, "time_ns"))
+    sums = "".join(f', CAST(sum("{column}") AS BIGINT) AS "{column}"' for column in SUMS)
+    bucket = BUCKETS[name]
+    return f"SELECT time_ns // {bucket} * {bucket} AS time_ns{keys}{sums} FROM {rows} GROUP BY ALL ORDER BY time_ns"
+
+
 def _is_key(column: str) -> bool:
     return column == "node" or column.removesuffix("_hi").removesuffix("_lo") in ROLLED_KEYS
 

@@ -6,7 +6,8 @@ Addresses are their halves, never text.  What is read of the stored columns is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,6 +94,13 @@ def quoted(text: str) -> str:
 def selected(kind: Kind, present: Mapping[str, str]) -> str:
     """The list of a SELECT that gives every column of the kind; ``present`` says what is not null, as SQL by name."""
     return ", ".join(f'CAST({present.get(name, "NULL")} AS {type_}) AS "{name}"' for name, type_ in kind.columns)
+
+
+def files_of(kind: Kind, paths: Sequence[Path]) -> str:
+    """Files of a kind as a relation of SQL with all of its columns: null where a file lacks one."""
+    files = ", ".join(quoted(str(path)) for path in paths)
+    none = ", ".join(f'CAST(NULL AS {type_}) AS "{name}"' for name, type_ in kind.columns)
+    return f"(SELECT * FROM read_parquet([{files}], union_by_name = true) UNION ALL BY NAME SELECT {none} WHERE false)"
 
 
 def columns_of(arrow: ArrowTable) -> dict[str, str]:

@@ -16,7 +16,7 @@ from fleutan.lake.kinds import KINDS
 from fleutan.lake.layout import HOUR, OPEN, TAIL
 from fleutan.lake.listing import Part, Snapshot, snapshot
 from fleutan.lake.sealing import gather
-from fleutan.lake.storage import quoted
+from fleutan.lake.storage import files_of
 from fleutan.past.relations import ENDS
 from fleutan.past.statements import Statement, counted, grouped, listed, united
 from fleutan.past.tables import tables
@@ -130,23 +130,21 @@ class Lake:
         digests = _digests(found, real, start_ns, end_ns) if ends else {}
         there = {kind: self._relations(kind, found, frozenset(digests)) for kind in real}
         if ends:
-            there[ends] = _files(list(digests.values()))
+            there[ends] = _files("ends", list(digests.values()))
         return there.__getitem__
 
     def _relations(self, kind: str, found: Snapshot, summed: frozenset[str]) -> list[str]:
         """The kind's files but those that are summed, and the table of its tails."""
-        relations = _files([part for part in found.parts[kind] if part.path.name not in summed])
+        relations = _files(kind, [part for part in found.parts[kind] if part.path.name not in summed])
         if frames := found.tails[kind]:
             gather(self._connection, KINDS[kind], [(frame.arrow(), frame.select) for frame in frames], f"tail_{kind}")
             relations.append(f"tail_{kind}")
         return relations
 
 
-def _files(parts: Sequence[Part]) -> list[str]:
+def _files(kind: str, parts: Sequence[Part]) -> list[str]:
     """Files as a relation, if there are any."""
-    if not parts:
-        return []
-    return [f"read_parquet([{', '.join(quoted(str(part.path)) for part in parts)}], union_by_name = true)"]
+    return [files_of(KINDS[kind], [part.path for part in parts])] if parts else []
 
 
 def _digests(found: Snapshot, kinds: Sequence[str], start_ns: int, end_ns: int) -> dict[str, Part]:

@@ -19,7 +19,7 @@ from fleutan.lake.kinds import KINDS, Kind
 from fleutan.lake.layout import OPEN
 from fleutan.lake.listing import EVER, snapshot
 from fleutan.lake.sealing import gather
-from fleutan.lake.storage import quoted
+from fleutan.lake.storage import files_of, quoted
 from fleutan.past.engine import Limits
 from fleutan.past.macros import MACROS, refuse_writing
 from fleutan.table import Table
@@ -99,8 +99,7 @@ def _offer(connection: DuckDBPyConnection, root: Path, window: tuple[int, int], 
     for kind in KINDS.values():
         places = []
         if parts := found.parts[kind.name]:
-            files = ", ".join(quoted(str(part.path)) for part in parts)
-            places.append(f"SELECT * FROM read_parquet([{files}], union_by_name = true)")
+            places.append(f"SELECT * FROM {files_of(kind, [part.path for part in parts])}")
         if frames := found.tails[kind.name]:
             gather(connection, kind, [(frame.arrow(), frame.select) for frame in frames], f"tail_{kind.name}")
             places.append(f"SELECT * FROM tail_{kind.name}")
