@@ -106,10 +106,10 @@ def fields_page() -> str:
 
 
 CONFIGURATION = """
-`fleutan record`, `fleutan collect` and `fleutan serve` need no configuration. What they should do
-otherwise stands in a file of TOML: the one named with `--config`, or else in `$FLEUTAN_CONFIG`, or
-else `/etc/fleutan.toml`, if it is there. An option of a command goes before the file. A key that is
-not known, or a value of a wrong type, is an error (exit status 2) that names the file and the key.
+`fleutan record`, `collect` and `serve` need no configuration. What they should do otherwise stands in
+a file of TOML: the one named with `--config`, or else in `$FLEUTAN_CONFIG`, or else
+`/etc/fleutan.toml`, if it is there. An option of a command goes before the file. A key that is not
+known, or a value of a wrong type, is an error (exit status 2) that names the file and the key.
 
 ```toml
 [lake]

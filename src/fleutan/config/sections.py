@@ -77,7 +77,7 @@ class Lake:
 
 @dataclass(frozen=True)
 class Record:
-    """What ``fleutan record`` keeps of this host."""
+    """What is recorded of this host."""
 
     interval: float = entry(10.0, number("seconds from 0.1 to 86400", 0.1, DAY), "How long an interval is.")
     netns: str = entry("all", TEXT, "A network namespace by name or process id, or all of them.")
@@ -93,7 +93,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Collect:
-    """What ``fleutan collect`` listens to."""
+    """What the collector listens to."""
 
     ports: tuple[int, ...] = entry((6343, 2055, 4739), several(PORT, "a list of UDP ports", 1), "UDP ports.")
     addresses: tuple[str, ...] = entry(
@@ -118,7 +118,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Serve:
-    """How ``fleutan serve`` answers."""
+    """How questions are answered over HTTP."""
 
     host: str = entry("127.0.0.1", ADDRESS, "Where it listens.")
     port: int = entry(44444, PORT, "The TCP port.")
