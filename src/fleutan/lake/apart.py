@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A lake put in order by a process of its own, for a writer that has no memory to spare for a database.
 
-``python -m fleutan.lake.apart ROOT NODE`` seals what nobody holds any more, then compacts and
-expires, and ends.  ``Apart`` starts it when a writer asks for it.
+``python -m fleutan.lake.apart ROOT NODE KEEP`` seals what nobody holds any more, then compacts and
+expires as KEEP says (JSON: age in ns and octets by kind), and ends.  ``Apart`` starts it when a writer asks for it.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from fleutan.lake.retention import DEFAULTS, Keep
 
 #: What the database may take there.
 MEMORY = "256MB"
@@ -22,8 +26,9 @@ NICE = 10
 class Apart:
     """One process at a time; ``trouble`` is what the last one said, '' if all went well."""
 
-    def __init__(self, root: Path, node: str) -> None:
-        self._command = [sys.executable, "-m", "fleutan.lake.apart", str(root), node]
+    def __init__(self, root: Path, node: str, keep: Mapping[str, Keep] = DEFAULTS) -> None:
+        kept = json.dumps({kind: [bounds.age_ns, bounds.octets] for kind, bounds in keep.items()})
+        self._command = [sys.executable, "-m", "fleutan.lake.apart", str(root), node, kept]
         self._process: subprocess.Popen[str] | None = None
         self._wanted = True  # those that died before may have left something
         self.trouble = ""
@@ -57,7 +62,7 @@ class Apart:
         self._process = None
 
 
-def order(root: Path, node: str) -> int:
+def order(root: Path, node: str, keep: Mapping[str, Keep] = DEFAULTS) -> int:
     """Seals what nobody holds, compacts and expires; how many rows were sealed."""
     from fleutan.lake import sealing
     from fleutan.lake.disk import Disk
@@ -66,7 +71,7 @@ def order(root: Path, node: str) -> int:
 
     with sealing.connect(1, MEMORY) as connection:
         rows = recover(connection, root, Disk())
-    Keeper(root, node).once()
+    Keeper(root, node, keep).once()
     return rows
 
 
@@ -75,7 +80,8 @@ def main(arguments: list[str]) -> None:
     with suppress(OSError):
         os.nice(NICE)
     try:
-        order(Path(arguments[0]), arguments[1])
+        root, node, kept = arguments
+        order(Path(root), node, {kind: Keep(*bounds) for kind, bounds in json.loads(kept).items()})
     except Exception as error:  # whatever the disk or the database say: in one line
         sys.exit(str(error).splitlines()[0])
 

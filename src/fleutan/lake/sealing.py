@@ -69,7 +69,7 @@ def seal(connection: DuckDBPyConnection, root: Path, of: str, kind: Kind, rows: 
 
 @contextmanager
 def _offered(connection: DuckDBPyConnection, kind: Kind, rows: Sequence[Rows]) -> Iterator[list[str]]:
-    """All rows as one relation with every column of the kind, in their order, not copied; gives the columns that are there.
+    """All rows as one relation with every column of the kind, in order, not copied; gives the columns that are there.
 
     A column that no row knows is in no file: to write nothing costs as much as to write numbers.
     """

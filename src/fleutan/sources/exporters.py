@@ -167,7 +167,7 @@ class Accounts:
         return sum(stream.counts[name] for stream in (*self._streams.values(), self._others))
 
     def fresh(self, since_ns: int) -> Table:
-        """What each stream sent since the last time, with ``time``, which is ``since_ns``; streams that sent nothing are left out."""
+        """What each stream sent since the last time, with ``time`` (``since_ns``), but for those that sent nothing."""
         named = [(key, stream) for key, stream in self._streams.items() if stream.counts != stream.told]
         counts = [_less(stream.counts, stream.told) for _, stream in named]
         table = self._table(named, counts, _less(self._others.counts, self._others.told))
@@ -175,7 +175,9 @@ class Accounts:
             stream.told = Counter(stream.counts)
         return table.with_columns({"time": Column(np.full(len(table), since_ns))})
 
-    def _table(self, named: list[tuple[Key, Stream]], counts: list[Counter[str]], others: Counter[str], host: str = "") -> Table:
+    def _table(
+        self, named: list[tuple[Key, Stream]], counts: list[Counter[str]], others: Counter[str], host: str = ""
+    ) -> Table:
         streams = [stream for _, stream in named]
         keys = np.array([name for name, _ in named], np.int64).reshape(-1, 6)
         if any(others.values()):

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fleutan.errors import UsageError
+from fleutan.faces.cli import configured
 
 #: Options that make no sense beside another, and what is said of them.
 APART: tuple[tuple[str, str, str], ...] = (
@@ -23,7 +24,7 @@ APART: tuple[tuple[str, str, str], ...] = (
 
 @click.command("collect", short_help="Keep the sFlow, NetFlow and IPFIX that exporters send.")
 @click.option("-p", "--port", "ports", type=click.IntRange(1, 65535), multiple=True, metavar="PORT",
-              help="UDP port to listen at, repeatable; with -r: only datagrams to it.  [default: 6343, 2055, 4739]")  # fmt: skip
+              help="UDP port to listen at, repeatable; of a file those to it.  [default: 6343, 2055, 4739]")  # fmt: skip
 @click.option("-b", "--bind", "addresses", multiple=True, metavar="ADDR",
               help="Address to listen at, repeatable; '::' for all.  [default: loopback only]")  # fmt: skip
 @click.option("--sockets", type=click.IntRange(1, 64), metavar="N",
@@ -35,7 +36,9 @@ APART: tuple[tuple[str, str, str], ...] = (
 @click.option("-r", "--read", metavar="FILE", help="Import a capture file (pcap, pcapng); '-' for standard input.")
 @click.option("--status", is_flag=True, help="Say how those that collect into the lake are.")
 @click.option("--json", "as_json", is_flag=True, help="With --status: as JSON, a process a line.")
-def command(**words: Any) -> None:
+@configured.option
+@click.pass_context
+def command(context: click.Context, /, **words: Any) -> None:
     """Keep what exporters send in a lake: sFlow 2, 4 and 5, NetFlow 1, 5, 7 and 9, and IPFIX, told by content.
 
     Flow records, packet samples with what their headers say, discarded packets, and counters of
@@ -48,7 +51,12 @@ def command(**words: Any) -> None:
     fleutan collect -r exporters.pcap
     fleutan collect --status
     """
-    check(words)
+    check(
+        {
+            **words,
+            **{name: configured.given(context, words)[name] for name in ("ports", "addresses", "sockets", "queue")},
+        }
+    )
     # Nothing here multiplies matrices, and numpy's threads for it cost as much as a hundred thousand samples.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from fleutan.faces.cli import collecting
@@ -56,9 +64,9 @@ def command(**words: Any) -> None:
     if words["status"]:
         collecting.tell_status(words)
     elif words["read"]:
-        collecting.imports(words)
+        collecting.imports(words, configured.given(context, words)["ports"] or ())
     else:
-        collecting.collects(words)
+        collecting.collects(words, configured.of(context))
 
 
 def check(words: Mapping[str, Any]) -> None:

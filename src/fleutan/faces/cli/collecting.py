@@ -7,19 +7,24 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
-from fleutan.errors import UsageError
+from fleutan.config import Config
+from fleutan.errors import FleutanError, UsageError
 from fleutan.exports import json
+from fleutan.faces.cli import configured
 from fleutan.faces.cli.decoding import missing
 from fleutan.faces.cli.figures import printable, utc
 from fleutan.faces.cli.pages import Look, collectors
 from fleutan.faces.cli.querying import lake_of
 from fleutan.faces.cli.terminal import screen
 from fleutan.fields import require
+from fleutan.lake.apart import Apart
 from fleutan.lake.writer import Writer
+from fleutan.live import host_name
 from fleutan.programs.collecting import Collector, collect, imported
 from fleutan.programs.collecting.backlog import ROOM, Backlog, Waiting
 from fleutan.programs.collecting.stages import EXPORTERS, document, notes, stages
@@ -27,7 +32,12 @@ from fleutan.programs.collecting.status import Status, read
 from fleutan.programs.recording.signals import Signals
 from fleutan.query.units import number
 from fleutan.sources.datagrams import Account, Sockets
+from fleutan.sources.exported import Exporters
 from fleutan.sources.recorded import Recorded
+from fleutan.sources.remembered import NAME as STATE
+from fleutan.sources.remembered import Memory
+from fleutan.sources.service import Service
+from fleutan.table import Table
 
 #: sFlow's port, that which NetFlow is mostly sent to, and IPFIX's (IANA).
 PORTS = (6343, 2055, 4739)
@@ -36,28 +46,72 @@ ROWS = 4096
 NAME = "collect"
 
 
-def collects(words: Mapping[str, Any]) -> None:
+#: How often the lake is put in order, and what is known of exporters kept, in ns.
+ORDER_NS, MEMORY_NS = 60_000_000_000, 15_000_000_000
+
+
+def collects(words: Mapping[str, Any], config: Config) -> None:
     """Collects until somebody ends it; says at the end what is missing."""
-    root, backlog = lake_of(words["lake"]), Backlog(room_of(words["queue"]))
+    root, backlog, service = lake_of(words["lake"]), Backlog(room_of(words["queue"])), Service()
     with Sockets(words["ports"] or PORTS, words["addresses"], words["sockets"] or 1, rows=ROWS) as source:
-        with Writer(root, NAME) as lake, Status(root, NAME) as status, Signals() as signals:
-            collector, began_ns = Collector(lake, time.time_ns(), words["headers"]), time.time_ns()
+        with Writer(root, NAME, configured.limits(config)) as lake, Status(root, NAME) as status, Signals() as signals:
+            memory = Memory(root / STATE)
+            collector = Collector(lake, time.time_ns(), words["headers"], Exporters(memory.load()))
+            now_and_then, began_ns = Ordering(root, config, collector, memory), time.time_ns()
 
             def looked(accounts: list[Account], waiting: Waiting) -> None:
                 written = lake.account()
                 found = list(stages(accounts, waiting, collector, written))
                 head = {"pid": os.getpid(), "lake": str(root), "began": utc(began_ns), "at": utc(time.time_ns())}
-                sections = {"exporters": collector.accounts.table(most=EXPORTERS), "problems": _problems(collector)}
+                sections: dict[str, Table | Sequence[Any]] = {
+                    "exporters": collector.accounts.table(most=EXPORTERS),
+                    "problems": _problems(collector),
+                }
                 status.write(document(head, found, collector, written), sections)
+                now_and_then(time.monotonic_ns())
+                service.alive()
 
             looked(source.accounts(), backlog.account())
+            service.ready(f"collecting into {root}")
             accounts = collect(source, backlog, collector, lake, signals, looked)
+            service.stopping("writing what came")
+            now_and_then.end()
         say([*missing(accounts), *notes(backlog.account(), collector, lake.account())])
 
 
-def imports(words: Mapping[str, Any]) -> None:
+class Ordering:
+    """What is done beside collecting: another process puts the lake in order, what is known of exporters is kept."""
+
+    def __init__(self, root: Path, config: Config, collector: Collector, memory: Memory) -> None:
+        self._apart = Apart(root, host_name(), config.lake.retention) if config.lake.compaction else None
+        self._collector, self._memory = collector, memory
+        self._ordered_ns = self._kept_ns = time.monotonic_ns()
+
+    def __call__(self, now_ns: int) -> None:
+        """Does what is due."""
+        if self._apart is not None:
+            if now_ns - self._ordered_ns >= ORDER_NS:
+                self._ordered_ns = now_ns
+                self._apart.want()
+            self._apart.tick()
+        if now_ns - self._kept_ns >= MEMORY_NS:
+            self._kept_ns = now_ns
+            self._keep()
+
+    def end(self) -> None:
+        """Keeps what is known."""
+        self._keep()
+
+    def _keep(self) -> None:
+        try:
+            self._memory.save(self._collector.exporters.netflow)
+        except (FleutanError, OSError) as error:  # rows are not at stake: templates come again
+            say([f"what is known of exporters is not kept: {error}"])
+
+
+def imports(words: Mapping[str, Any], ports: Sequence[int]) -> None:
     """Puts a capture file's datagrams into the lake; says what could not be read."""
-    with Recorded(words["read"], words["ports"]) as source, Signals() as signals:
+    with Recorded(words["read"], ports) as source, Signals() as signals:
         with Writer(lake_of(words["lake"]), NAME) as lake:
             collector = imported(source, lake, signals, words["headers"])
         say([*missing(source.accounts()), *notes(Waiting(), collector, lake.account())])

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from fleutan.faces.cli import configured
+
 #: Options that are parameters of the same name: letter or none, name, metavar, help.
 WORDS: tuple[tuple[str, str, str, str], ...] = (
     ("", "time", "A:B", "Time range as Metroflux has it: -1h:0, @093000:+10m, -1h:20m."),
@@ -50,6 +52,7 @@ def _options(function: Any) -> Any:
 @click.option("--utc", is_flag=True, help="Times in UTC.")
 @click.option("--lake", metavar="DIR", help="The lake's directory.")
 @click.option("--memory", default="1GB", show_default=True, metavar="SIZE", help="What the question may take.")
+@configured.option
 def command(**words: Any) -> None:
     """Ask a lake, which 'fleutan record' and 'fleutan collect' fill, what was.
 
@@ -78,6 +81,7 @@ def command(**words: Any) -> None:
 @click.option("--to", metavar="TIME", help="Only rows until then.")
 @click.option("--lake", metavar="DIR", help="The lake's directory.")
 @click.option("--memory", default="1GB", show_default=True, metavar="SIZE", help="What the question may take.")
+@configured.option
 def sql(**words: Any) -> None:
     """Ask the lake's tables, read-only, in DuckDB's SQL: records, samples, flows, counters, exporters ...
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fleutan.errors import UsageError
-from fleutan.faces.cli import completion
+from fleutan.faces.cli import completion, configured
 from fleutan.faces.cli.flows import DAY
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def lake() -> Path:
 @click.option(
     "--one-in", type=click.IntRange(1), metavar="N", help="Of one in N packets, drawn by lot.  [default: 1000]"
 )
-def command(**words: Any) -> None:
+@configured.option
+@click.pass_context
+def command(context: click.Context, /, **words: Any) -> None:
     """Keep what this host's kernel sees: every flow with its owner, what was dropped and why, what queues carried.
 
     Each interval gives a row a flow that had packets, short-lived ones too; beginnings and ends of
@@ -91,10 +93,19 @@ def command(**words: Any) -> None:
     from fleutan.live import host_name
     from fleutan.programs.recording import run
     from fleutan.programs.recording.signals import Signals
+    from fleutan.programs.recording.told import Told
+    from fleutan.sources.service import Service
 
     root = Path(words["root"]) if words["root"] else lake()
+    config = configured.of(context)
+    limits, service = configured.limits(config), Service()
+
+    def opened(_: Settings) -> Told:
+        apart = Apart(root, host_name(), config.lake.retention)
+        return Told(Writer(root, "record", limits, apart=apart), service)
+
     with Signals() as signals:
-        run(lambda: asked, lambda _: Writer(root, "record", apart=Apart(root, host_name())), signals, say)
+        run(lambda: asked, opened, signals, say)
 
 
 def settings(words: dict[str, Any]) -> Settings:

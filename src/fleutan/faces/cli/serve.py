@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fleutan.errors import UsageError
+from fleutan.faces.cli import configured
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -34,6 +35,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
               help="With wait=yes an interval is told so long after its end.")  # fmt: skip
 @click.option("--name", metavar="TEXT", help="The node's name in /status.  [default: the host's]")
 @click.option("--location", default="", metavar="TEXT", help="Its location there.")
+@configured.option
 def command(**words: Any) -> None:
     """Answer questions to a lake by HTTP, at the addresses that Metroflux had, and at /api/v1.
 
@@ -55,9 +57,7 @@ def command(**words: Any) -> None:
     bounds = Bounds(words["seconds"], words["rows"], words["memory"], words["concurrent"])
     node = Node(words["name"] or socket.gethostname(), words["location"])
     service = Service(lake_of(words["lake"]), bounds, node, parse_duration(words["settle"]))
-    listen = Listen(
-        words["hosts"], words["port"], words["tokens"], words["tls_cert"], words["tls_key"], words["open_"]
-    )
+    listen = Listen(words["hosts"], words["port"], words["tokens"], words["tls_cert"], words["tls_key"], words["open_"])
     serve(service, listen, (), lambda line: click.echo(f"fleutan: {line}", err=True))
 
 
@@ -69,5 +69,3 @@ def check_memory(size: str) -> None:
         duckdb.connect(config={"memory_limit": size}).close()
     except duckdb.Error as error:
         raise UsageError(f"--memory {size}: {str(error).splitlines()[0]}") from None
-
-

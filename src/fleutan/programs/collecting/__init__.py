@@ -65,9 +65,9 @@ class Collector:
     whose sampling rate nobody told, ``unread`` what was not read, by reason.
     """
 
-    def __init__(self, lake: Lake, since_ns: int, header: int = kept.WHOLE) -> None:
+    def __init__(self, lake: Lake, since_ns: int, header: int = kept.WHOLE, exporters: Exporters | None = None) -> None:
         self._lake, self._since_ns, self._header = lake, since_ns, header
-        self.exporters, self.accounts = Exporters(), Accounts()
+        self.exporters, self.accounts = exporters or Exporters(), Accounts()
         self.rows, self.rateless, self._unread = Counter[str](), Counter[str](), Counter[str]()
 
     def add(self, datagrams: Datagrams) -> None:
@@ -77,7 +77,7 @@ class Collector:
             tables = list(kept.tables(found, self._header))
             self.accounts.add(found)
             self._unread += unread_of(found)
-        except Exception:  # noqa: BLE001  # readers do not raise; if one does, others' datagrams must not be lost for it
+        except Exception:  # readers do not raise; if one does, others' datagrams must not be lost for it
             self._unread[FAILED] += datagrams.spans.rows
             return
         for table in tables:
@@ -147,7 +147,7 @@ def collect(
     collector: Collector,
     lake: Lake,
     asked: Asked,
-    looked: Callable[[list[Account], Waiting], object] = lambda accounts, waiting: None,
+    looked: Callable[[list[Account], Waiting], object] = lambda _accounts, _waiting: None,
 ) -> list[Account]:
     """Decodes what comes until a signal, and then what still waits; gives the source's last account.
 

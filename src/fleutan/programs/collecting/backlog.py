@@ -74,7 +74,8 @@ class Backlog:
                 if self._trouble is not None:
                     raise self._trouble
                 return None
-            found, octets = [], 0
+            found: list[Datagrams] = []
+            octets = 0
             rows = 0
             while self._batches and (not found or rows + self._batches[0][0].spans.rows <= self._rows):
                 batch, size = self._batches.popleft()
