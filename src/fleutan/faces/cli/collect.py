@@ -24,7 +24,7 @@ APART: tuple[tuple[str, str, str], ...] = (
 
 @click.command("collect", short_help="Keep the sFlow, NetFlow and IPFIX that exporters send.")
 @click.option("-p", "--port", "ports", type=click.IntRange(1, 65535), multiple=True, metavar="PORT",
-              help="UDP port to listen at, repeatable; of a file those to it.  [default: 6343, 2055, 4739]")  # fmt: skip
+              help="UDP port to listen at, repeatable; of a file those to it. [default: 6343, 2055, 4739]")  # fmt: skip
 @click.option("-b", "--bind", "addresses", multiple=True, metavar="ADDR",
               help="Address to listen at, repeatable; '::' for all.  [default: loopback only]")  # fmt: skip
 @click.option("--sockets", type=click.IntRange(1, 64), metavar="N",
