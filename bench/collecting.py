@@ -100,7 +100,7 @@ def netflow_pool(chance: np.random.Generator) -> Pool:
 
 def sflow_pool(chance: np.random.Generator) -> Pool:
     """Datagrams of sFlow of seven samples, those of hosts and of switches in turn, without counters."""
-    kinds = [kind for kind in exporters.kinds()[: len(exporters.kinds()) // 2]]
+    kinds = list(exporters.kinds()[: len(exporters.kinds()) // 2])
     parts = [exporters.varied(kind, POOL // len(kinds) + 1, chance) for kind in kinds]
     for part in parts:
         part[:, 11] = 7  # the agent: one a sender
@@ -216,7 +216,7 @@ def counted(lake: Path) -> dict[str, int]:
         if not (lake / kind).is_dir():
             continue
         query = f"SELECT exporter_lo, count(*) FROM read_parquet('{lake}/{kind}/**/[!.]*.parquet') GROUP BY ALL"
-        for low, rows in duckdb.sql(query).fetchall():
+        for low, rows in duckdb.connect().execute(query).fetchall():
             found[socket.inet_ntoa((low & 0xFFFF_FFFF).to_bytes(4, "big"))] = rows
     return found
 
@@ -225,12 +225,15 @@ def tell(title: str, one: Run) -> None:
     """What a run was, in some lines."""
     offered, written = sum(one.offered.values()), sum(one.written.values())
     verdict = "nothing lost" if one.whole else f"LOST {offered - written:,}"
-    print(f"{title}: offered {offered:,} in {one.seconds:.1f} s ({offered / one.seconds:,.0f}/s), written {written:,}: {verdict}")
+    rate = offered / one.seconds
+    print(f"{title}: offered {offered:,} in {one.seconds:.1f} s ({rate:,.0f}/s), written {written:,}: {verdict}")
     for stage in one.stages:
         if stage["unit"] == "datagrams" or stage["lost"]:
-            print(f"  {stage['stage']:9} {stage['of']:22} {stage['passed']:12,} {stage['unit']:10} lost {stage['lost']:,}")
+            passed, lost = f"{stage['passed']:12,} {stage['unit']:10}", f"lost {stage['lost']:,}"
+            print(f"  {stage['stage']:9} {stage['of']:22} {passed} {lost}")
+    cost = f"{one.cpu:.1f} s CPU ({one.cpu / one.seconds:.0%} of one), {one.cpu / offered * 1e6:.2f} us a row"
     print(
-        f"  collector {one.cpu:.1f} s CPU ({one.cpu / one.seconds:.0%} of one), {one.cpu / offered * 1e6:.2f} us a row; "
+        f"  collector {cost}; "
         f"sender {one.sender_cpu:.1f} s; {one.octets / written if written else 0:.1f} octets a row on disk; "
         f"{one.most_memory >> 20} MiB"
     )
@@ -267,7 +270,8 @@ def main() -> None:
         return
     numbers = [float(word) for word in sys.argv[1:] if not word.startswith("-")]
     options = [word for word in sys.argv[1:] if word.startswith("--headers")]
-    seconds, records, samples = (*numbers, *(SECONDS, RECORDS, SAMPLES)[len(numbers) :])
+    numbers += [SECONDS, RECORDS, SAMPLES][len(numbers) :]
+    seconds, records, samples = numbers
     print(f"{os.cpu_count()} CPUs; sender and collector on them")
     for title, some_records, some_samples in cases(records, samples):
         if "--highest" in sys.argv:

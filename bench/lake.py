@@ -216,9 +216,8 @@ def main() -> None:
             ratios.append(slow / fast)
             first = next(iter(csv.reader(io.StringIO(answer.partition("\n")[2]))), [])
             rows = len(answer.splitlines()) - 1
-            print(
-                f"{name}: nfdump {slow:.3f} s, fleutan {fast:.3f} s, {slow / fast:.2f} x; {rows} rows, first {first[:4]}"
-            )
+            print(f"{name}: nfdump {slow:.3f} s, fleutan {fast:.3f} s, {slow / fast:.2f} x")
+            print(f"    fleutan: {rows} rows, first {','.join(first[:5])}")
             print(f"    nfdump: {' '.join(said.splitlines()[1:2])[:110]}")
         print(f"geometric mean {float(np.exp(np.mean(np.log(ratios)))):.2f} x")
     finally:

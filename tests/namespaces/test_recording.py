@@ -142,13 +142,13 @@ def test_drops_and_samples_are_kept(hosts: tuple[Host, Host], tmp_path: Path) ->
     recording.ends()
     dropped = rows(tmp_path, "drops", "reason = 'NO_SOCKET' AND dev = 'lo'")
     assert total(dropped, "packets") == 5
-    (sizes,) = {len(row["header"]) for row in rows(tmp_path, "samples", "proto = 'udp' AND dport = 9 AND dst_lo < 0")} or {0}
+    (sizes,) = {
+        len(row["header"]) for row in rows(tmp_path, "samples", "proto = 'udp' AND dport = 9 AND dst_lo < 0")
+    } or {0}
     assert sizes
 
 
-def test_after_a_sudden_end_the_next_recording_seals_what_was_written(
-    hosts: tuple[Host, Host], tmp_path: Path
-) -> None:
+def test_after_a_sudden_end_the_next_recording_seals_what_was_written(hosts: tuple[Host, Host], tmp_path: Path) -> None:
     one, _ = hosts
     Recording(one, tmp_path).dies()
     left = len([*tmp_path.glob(".open/*.flows.*")])
@@ -171,7 +171,9 @@ def test_without_privileges_what_netlink_tells_is_recorded_and_the_rest_is_said(
     client.do("made = connect('192.0.2.2', 7001)")
     tmp_path.chmod(0o777)
     lacking = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all")
-    command = one.command("record", "-i", "0.5", "--count", "2", "-N", str(client.pid), "--lake", str(tmp_path), before=lacking)
+    command = one.command(
+        "record", "-i", "0.5", "--count", "2", "-N", str(client.pid), "--lake", str(tmp_path), before=lacking
+    )
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         first = process.stderr.readline()

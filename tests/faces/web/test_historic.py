@@ -80,7 +80,9 @@ def test_jobs_are_never_left_out_silently(app: Application, target: str) -> None
 # -- addresses
 
 
-@pytest.mark.parametrize("target", ["/traffic?time=-10m:0", "/?module=traffic&time=-10m:0", "/?time=-10m:0&module=traffic"])
+@pytest.mark.parametrize(
+    "target", ["/traffic?time=-10m:0", "/?module=traffic&time=-10m:0", "/?time=-10m:0&module=traffic"]
+)
 def test_the_older_address_says_the_same(app: Application, target: str) -> None:
     assert added(ask(app, target).text) == WHOLE
 
@@ -99,7 +101,9 @@ def test_the_first_page_says_what_there_is(app: Application) -> None:
     assert "topaddr" in found.text
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name not in ("owners", "drops", "limits", "counters", "paths", "exporters")])
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if name not in ("owners", "drops", "limits", "counters", "paths", "exporters")]
+)
 def test_every_module_answers_in_every_form(app: Application, module: str) -> None:
     from fleutan.exports import forms
 

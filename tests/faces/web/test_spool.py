@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import asyncio
 import io
-import random
 import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.asking import until
 
@@ -41,7 +41,7 @@ def run(write: Callable[[Spool], object], read: Callable[[Spool], Any], bounds: 
 
 
 def test_octets_come_as_they_were_written_however_many() -> None:
-    octets = random.Random(1).randbytes(20 * PIECE + 17)
+    octets = np.random.default_rng(1).bytes(20 * PIECE + 17)
     sizes = [1, 50, 2 * PIECE, PIECE + 1, 3 * PIECE, 7]
 
     def write(spool: Spool) -> None:
@@ -70,11 +70,15 @@ def test_an_error_later_comes_behind_what_was_written() -> None:
     async def read(spool: Spool) -> list[bytes]:
         await spool.begun()
         found = []
-        with pytest.raises(FleutanError, match="no"):
+
+        async def rest() -> None:
             async for piece in spool.pieces():
                 found.append(piece)
                 if len(found) == 1:
                     spool.end(FleutanError("no"))
+
+        with pytest.raises(FleutanError, match="no"):
+            await rest()
         return found
 
     found, _ = run(lambda spool: spool.write(b"x" * 200), read)
@@ -143,7 +147,7 @@ def test_all_spools_together_are_bounded() -> None:
 
 
 class Full(io.BytesIO):
-    def write(self, octets: Any) -> int:
+    def write(self, _octets: Any) -> int:
         raise OSError(28, "No space left on device")
 
 
