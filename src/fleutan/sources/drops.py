@@ -107,7 +107,7 @@ def table(
     if counts.lost.packets:
         columns = with_row(columns, {"event": EVENTS[DROP], "reason": OTHER, **counts.lost._asdict()})
     at_ns, interval_ns = counts.ended_ns + counts.wall_ns, counts.ended_ns - counts.began_ns
-    reading = Reading(host, "all", at_ns, interval_ns, SOURCE, _notes(counts, every, columns["function"]))
+    reading = Reading(host, "all", at_ns, interval_ns, SOURCE, _notes(counts, every, records, columns["function"]))
     return Table("drops", columns, reading, {"owners": owners})
 
 
@@ -297,12 +297,13 @@ def _claims(columns: Mapping[str, Column], flows: Sequence[Table]) -> tuple[Clai
     return together(found), Column(codes, None, ways)
 
 
-def _notes(counts: Counts, records: Records, function: Column) -> tuple[str, ...]:
+def _notes(counts: Counts, every: Records, records: Records, function: Column) -> tuple[str, ...]:
+    """What is lacking: of every record, and of those that are shown."""
     notes = []
     if records.rows and records.values["location"].any() and not function.mask().any():
         notes.append("the functions are not known: /proc/kallsyms tells no addresses; it takes root, or CAP_SYSLOG")
-    if records.rows and not records.values["of_flow"].all():
-        folded = records.values["packets"][records.values["of_flow"] == 0].sum()
+    if every.rows and not every.values["of_flow"].all():
+        folded = every.values["packets"][every.values["of_flow"] == 0].sum()
         notes.append(f"{folded} packets of flows that found no room are counted by reason and place only")
     if counts.lost.packets:
         notes.append(f"{counts.lost.packets} packets found no room at all: they are the row {OTHER}")
