@@ -134,6 +134,23 @@ def test_the_cost_is_of_all_programs() -> None:
 
 
 @needs_bpf
+def test_what_is_taken_while_it_waits_is_of_the_same_reading() -> None:
+    def look() -> None:
+        with Meters(first=0) as meters, socket.socket(type=socket.SOCK_DGRAM) as here, socket.socket(type=2) as there:
+            there.bind(("127.0.0.1", 0))
+            port = there.getsockname()[1]
+            meters.read()
+            for _ in range(2):
+                here.sendto(bytes(SIZE), ("127.0.0.1", port))
+                there.recv(SIZE)
+                meters.wait(0.01)
+            counted = meters.read()
+        assert udp(port, counted) == [(way, 2, 2 * (SIZE + HEADERS)) for way in ("tx", "rx")]
+
+    agrees(look)
+
+
+@needs_bpf
 def test_waiting_takes_as_long_as_it_is_told_to() -> None:
     with Meters() as meters:
         began = time.monotonic()

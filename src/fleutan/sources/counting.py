@@ -51,7 +51,8 @@ class Meters:
 
     With ``costs`` the kernel counts what the programs take, which makes each event some 20 ns
     dearer.  Entering raises NotSupported with the reason; it takes root, or CAP_BPF and
-    CAP_PERFMON.  Who uses sockets is noticed where the kernel has ``noticing``.
+    CAP_PERFMON.  Who uses sockets is noticed where the kernel has ``noticing``.  While it waits,
+    the tables of packets are emptied before they are full, from ``first`` seconds on.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Meters:
         costs: bool = False,
         noticing: Callable[[], Noticing] = users.noticing,
         watching: Callable[[], Watching] = lifecycle.watching,
+        first: float = FIRST,
     ) -> None:
+        self._first = first
         self._costs = costs
         self._watch = watching
         self._make = noticing
@@ -75,7 +78,7 @@ class Meters:
                 self._noticing = held.enter_context(self._make())
             self._places = traffic.read_places()
             self._parts: list[Counts] = []
-            self._due = time.monotonic() + FIRST
+            self._due = time.monotonic() + self._first
             self._held = held.pop_all()
         return self
 
