@@ -136,5 +136,5 @@ def merged(kind: Kind, paths: Sequence[Path]) -> str:
     if kind.name not in ("minutes", "hours"):
         return f"SELECT * FROM {files_of(kind, paths)}"
     keys = ", ".join(f'"{name}"' for name, _ in kind.columns if name not in rollups.SUMS)
-    sums = ", ".join(f'CAST(sum("{name}") AS BIGINT) AS "{name}"' for name in rollups.SUMS)
+    sums = ", ".join(f'TRY_CAST(sum("{name}") AS BIGINT) AS "{name}"' for name in rollups.SUMS)
     return f"SELECT {keys}, {sums} FROM {files_of(kind, paths)} GROUP BY ALL ORDER BY time_ns"

@@ -3,7 +3,8 @@
 
 ``minutes`` and ``hours`` know no address and no port; ``tops`` has those with the most bytes of each
 minute.  Rows of several files may tell of one minute: they are added up when they are asked for.
-Counts are multiplied by the sampling rate; what has none counts as it is.
+Counts are multiplied by the sampling rate; what has none counts as it is.  What 64 bits do not hold
+is unknown: a hostile exporter's figures must not keep rows from being sealed.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ TOP = 100
 #: What is added up; rows of one flow record count one flow.
 SUMS = {
     "flows": "CAST(count(*) AS BIGINT)",
-    "packets": "CAST(sum(packets * coalesce(sampling_rate, 1)) AS BIGINT)",
-    "bytes": "CAST(sum(bytes * coalesce(sampling_rate, 1)) AS BIGINT)",
+    "packets": "TRY_CAST(sum(TRY(packets * coalesce(sampling_rate, 1))) AS BIGINT)",
+    "bytes": "TRY_CAST(sum(TRY(bytes * coalesce(sampling_rate, 1))) AS BIGINT)",
 }
 _SIDES = {
     "src": ("src_hi", "src_lo", "NULL"),
