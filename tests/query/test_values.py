@@ -238,7 +238,7 @@ def test_the_words_of_truth_are_unquoted() -> None:
 
 def test_every_type_of_the_catalogue_can_be_read() -> None:
     texts = {"int": "1", "float": "1", "bool": "yes", "text": "a", "address": "::1"}
-    listed = {"state": "listen", "proto": "tcp", "family": "ipv4"}
+    listed = {"state": "listen", "proto": "tcp", "family": "ipv4", "src_mac": "0:1", "dst_mac": "0:1"}
     for field in FIELDS:
         if field.type not in ("ints", "octets"):
             assert len(values(listed.get(field.name, texts[field.type]), field.name)) == 1

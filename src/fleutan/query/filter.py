@@ -199,12 +199,9 @@ class _Parser:
         qualifier = self._peek()
         if qualifier.word in ELSEWHERE and not self._is_beside(qualifier):
             raise self._unexpected(qualifier)
-        if self._is_beside(qualifier):
+        if self._is_beside(qualifier) or (qualifier.word in PAIRS and qualifier.word != "queue"):
             token = self._next()
-            return self._compared(token, tuple(BESIDE[token.word][_SIDES.index(one)] for one in sides))
-        if qualifier.word in PAIRS and qualifier.word != "queue":
-            token = self._next()
-            sides = tuple(PAIRS[token.word][_SIDES.index(one)] for one in sides)
+            sides = tuple(self._names(token)[_SIDES.index(one)] for one in sides)
         compared = self._compared(token, sides)
         if joint == "or" or len(sides) == 1:
             return compared
@@ -250,6 +247,8 @@ class _Parser:
         """The catalogue's fields that the token asks of."""
         if token.word in PAIRS:
             return PAIRS[token.word]
+        if self._is_beside(token):
+            return BESIDE[token.word]
         field = find(self._synonyms.get(token.word, token.word))
         if field is None:
             raise self._unexpected(token)
@@ -305,7 +304,8 @@ class _Parser:
         if token.kind != "word":
             return self._failure(token, _MISPLACED[token.kind].format(shown(token.text)))
         if token.word in ELSEWHERE:
-            return self._failure(token, f"{token.text!r} is not known of the flows of a host")
+            of = "here" if "input" in self._synonyms else "of the flows of a host"
+            return self._failure(token, f"{token.text!r} is not known {of}")
         if token.text[0] in "0123456789[:*.-":
             return self._failure(token, _MISPLACED["quoted"].format(shown(token.text)))
         near = nearest(token.word[:64], WORDS)

@@ -66,6 +66,8 @@ _PIECE = (
     r"|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|."
 )
 _LONGEST_PATTERN = 1000
+#: An address of the link: at least two octets in hexadecimal, with or without the zero at the left.
+_LINK = r"[0-9a-f]{1,2}(?:([:-])[0-9a-f]{1,2})(?:\1[0-9a-f]{1,2})*"
 
 
 def read(token: Token, field: Field, operator: Operator) -> tuple[Value, ...]:
@@ -176,6 +178,16 @@ def _protocol(token: Token, field: Field, operator: Operator) -> tuple[Value, ..
     return _text(token, field, operator)
 
 
+def _link(token: Token, field: Field, operator: Operator) -> tuple[Value, ...]:
+    """``00:11:22:33:44:aa`` in any case, with ``-`` too, and as CoMo writes it (``0:11:22:33:44:aa``)."""
+    lower = token.text.lower()
+    if re.fullmatch(_LINK, lower):
+        return (":".join(octet.rjust(2, "0") for octet in re.split("[:-]", lower)),)
+    if not _is_glob(lower):
+        raise ValueError(f"{shown(token.text)} is no {field.name}: write it as 00:11:22:33:44:aa")
+    return _text(token._replace(text=lower), field, operator)
+
+
 def _port(token: Token, _field: Field, _operator: Operator) -> tuple[Value, ...]:
     ports = _ports(token.text)
     return (ports.first if ports.first == ports.last else ports,)
@@ -251,6 +263,7 @@ _BY_NAME: dict[str, Reader] = {
     "protocol": _protocol,
     "family": _family,
     **dict.fromkeys(("sport", "dport", "service"), _port),
+    **dict.fromkeys(("src_mac", "dst_mac"), _link),
 }
 
 
