@@ -22,13 +22,15 @@ from fleutan.past.engine import Lake
 from fleutan.past.request import HOUR, MINUTE, Request
 from fleutan.past.statements import MEASURES
 from fleutan.query import predicate
-from fleutan.query.expression import Expression, Known, all_of
+from fleutan.query.expression import Comparison, Expression, Known, all_of
 from fleutan.query.plan import Listing, Plan
 from fleutan.table import Table
 
 Answer = Iterator[Table]
 #: So many addresses and ports are told unless a request says otherwise.
 TOP = 20
+#: Measures that every row has.
+_TIMES = ("start", "end", "first_seen", "last_seen")
 FIVE = ("proto", "src", "sport", "dst", "dport")
 
 
@@ -43,9 +45,10 @@ class Chosen(NamedTuple):
 def answer(lake: Lake, request: Request) -> Answer:
     """What the module says of the request.  Raises UsageError for what no module or no row knows."""
     if request.module not in MODULES:
-        raise UsageError(f"no module is called {request.module!r}; there are {', '.join(MODULES)}")
+        raise UsageError(f"no module is called {request.module[:40]!r}; there are {', '.join(MODULES)}")
     if request.source not in relations.SOURCES:
-        raise UsageError(f"no source is called {request.source!r}; there are tuple and trace")
+        raise UsageError(f"no source is called {request.source[:40]!r}; there are tuple and trace")
+    lake.require()
     return MODULES[request.module].ask(lake, request)
 
 
@@ -60,13 +63,13 @@ def planned(lake: Lake, request: Request, plan: Plan) -> Chosen:
     """The plan with the cheapest kinds that can answer it; raises UsageError for fields that none has."""
     kinds = kinds_of(lake, request)
     fields = predicate.compile(plan.filter, owners_beside=False).fields
-    relations.check({*plan.keys, *fields}, kinds)
+    relations.check({*plan.keys, *fields, *(name for name in plan.measures if name not in _TIMES)}, kinds)
     plan = replace(plan, kinds=kinds)
     if relations.is_rolled({*plan.keys, *fields, *plan.measures}) and "flows" not in kinds:
-        for rollup, width in (("hours", HOUR), ("minutes", MINUTE)):
+        for rollup, width in zip(relations.ROLLUPS, (HOUR, MINUTE), strict=True):
             edges = (plan.start_ns, plan.end_ns, plan.bucket_ns or width)
             if all(edge % width == 0 for edge in edges):
-                return Chosen((rollup,), plan)
+                return Chosen((rollup, *kinds), plan)  # of kinds beside a rollup what is not in it yet
     side = relations.side_of({*plan.keys, *fields, *plan.measures}) if plan.bucket_ns % HOUR == 0 else ""
     return Chosen(kinds, plan, side)
 
@@ -89,8 +92,9 @@ def traffic(lake: Lake, request: Request) -> Answer:
 
 
 def protocol(lake: Lake, request: Request) -> Answer:
-    """Bytes and packets by interval and protocol."""
-    return _groups(lake, request, _plan(request, ("proto",), ("bytes", "packets"), request.fitting_ns))
+    """Bytes and packets of IP by interval and protocol."""
+    plan = _plan(request, ("proto",), ("bytes", "packets"), request.fitting_ns)
+    return _groups(lake, request, replace(plan, filter=_has(request, "proto")))
 
 
 def ethtypes(lake: Lake, request: Request) -> Answer:
@@ -107,16 +111,15 @@ def flowcount(lake: Lake, request: Request) -> Answer:
 
 def tuples(lake: Lake, request: Request) -> Answer:
     """Flows: as they were recorded; with an interval, and of samples, what each 5-tuple had in it."""
-    kinds = kinds_of(lake, request)
+    kinds, told = kinds_of(lake, request), _has(request, "src", "dst")
     if request.interval_ns is None and "samples" not in kinds:
-        relations.check(predicate.compile(request.filter, owners_beside=False).fields, kinds)
+        relations.check(predicate.compile(told, owners_beside=False).fields, kinds)
         fields = ("start", "end", *FIVE, "packets", "bytes")
-        listing = Listing(
-            kinds[0], request.start_ns, request.end_ns, fields, request.filter, ("start",), request.top or 0
-        )
+        order = fields if request.top else ("start",)  # the same rows each time, where not all are told
+        listing = Listing(kinds[0], request.start_ns, request.end_ns, fields, told, order, request.top or 0)
         return lake.rows(listing, request.module, kinds)
     measures = ("start", "end", "packets", "bytes")
-    plan = replace(_plan(request, FIVE, measures, request.fitting_ns), top=request.top or 0)
+    plan = replace(_plan(request, FIVE, measures, request.fitting_ns), filter=told, top=request.top or 0)
     return _groups(lake, request, plan)
 
 
@@ -126,37 +129,44 @@ def topaddr(lake: Lake, request: Request) -> Answer:
         raise UsageError(f"addresses are ranked by src or dst, not by {request.side!r}")
     plan = replace(_plan(request, (request.side,), ("bytes", "packets")), filter=_has(request, request.side))
     tables = _groups(lake, request, _topmost(plan, request))
-    return (_ranked(table, request, {request.side: "address"}) for table in tables)
+    return _ranked(tables, request, {request.side: "address"})
 
 
 def topports(lake: Lake, request: Request) -> Answer:
-    """The ports with most bytes, each record counted at both of its ports."""
+    """The ports of TCP and UDP with most bytes, each record counted at both of its ports."""
     sides = []
     for side in ("sport", "dport"):
-        plan = replace(_plan(request, ("proto", side), ("bytes", "packets")), filter=_has(request, side))
-        sides.append(_topmost(plan, request))
+        told = all_of([_has(request, side), Comparison(("proto",), "=", ("tcp", "udp"))])
+        sides.append(_topmost(replace(_plan(request, ("proto", side), ("bytes", "packets")), filter=told), request))
     chosen = [planned(lake, request, plan) for plan in sides]
     tables = lake.both([one.plan for one in chosen], ("proto", "port"), chosen[0].kinds, request.module)
-    return (_ranked(table, request, {}) for table in tables)
+    return _ranked(tables, request, {})
 
 
 def _topmost(plan: Plan, request: Request) -> Plan:
     width = (request.interval_ns or 0) * request.granularity
-    return replace(plan, bucket_ns=width, order="bytes", top=request.top or TOP)
+    return replace(plan, bucket_ns=width, order="bytes", top=TOP if request.top is None else request.top)
 
 
-def _has(request: Request, name: str) -> Expression:
-    return all_of([request.filter, Known((name,))])
+def _has(request: Request, *names: str) -> Expression:
+    """What the request means of what has any of these fields."""
+    return all_of([request.filter, Known(names)])
 
 
-def _ranked(table: Table, request: Request, renamed: Mapping[str, str]) -> Table:
-    """With the time of its interval and the place in it first."""
-    columns = {renamed.get(name, name): column for name, column in table.columns.items()}
-    rows = len(table)
-    time = columns.pop("time", Column(np.full(rows, request.start_ns, np.int64)))
-    first = np.flatnonzero(np.diff(time.values, prepend=time.values[:1] - 1))
-    begins = np.repeat(first, np.diff(np.append(first, rows)))
-    return replace(table, columns={"time": time, "rank": Column(np.arange(rows) - begins + 1), **columns})
+def _ranked(tables: Answer, request: Request, renamed: Mapping[str, str]) -> Answer:
+    """With the time of its interval and the place in it first; an interval goes on in the next Table."""
+    last_ns, before = None, 0
+    for table in tables:
+        columns = {renamed.get(name, name): column for name, column in table.columns.items()}
+        rows = len(table)
+        time = columns.pop("time", Column(np.full(rows, request.start_ns, np.int64)))
+        begins = np.append(np.flatnonzero(np.diff(time.values, prepend=time.values[:1] - 1)), rows)
+        ranks = np.arange(rows) - np.repeat(begins[:-1], np.diff(begins)) + 1
+        if rows and time.values[0] == last_ns:
+            ranks[: begins[1]] += before
+        if rows:
+            last_ns, before = int(time.values[-1]), int(ranks[-1])
+        yield replace(table, columns={"time": time, "rank": Column(ranks), **columns})
 
 
 # -- ours
@@ -172,8 +182,10 @@ def talkers(lake: Lake, request: Request) -> Answer:
             raise UsageError(f"{name} is not among the measures; there are {', '.join(MEASURES)}")
     if both := set(keys).intersection(measures):
         raise UsageError(f"{sorted(both)[0]} cannot be a key and a measure at once")
-    top = 10 if request.top is None else request.top
     bucket_ns = (request.interval_ns or 0) * request.granularity
+    if bucket_ns and "time" in keys:
+        raise UsageError("time is told apart by the interval already: leave it out of the keys")
+    top = 10 if request.top is None else request.top
     plan = replace(_plan(request, keys, measures, bucket_ns), order=order, top=top)
     return _groups(lake, request, plan)
 
@@ -187,28 +199,20 @@ def owners(lake: Lake, request: Request) -> Answer:
         order="tx_bytes",
         top=TOP if request.top is None else request.top,
     )
-    relations.check({*keys, *predicate.compile(plan.filter, owners_beside=False).fields}, ("flows",))
+    relations.check_plain({*keys, *predicate.compile(plan.filter, owners_beside=False).fields}, "flows")
     return lake.groups(plan, ("flows",), "owners", plain=True)
 
 
 def _rows_of(kind: str, why: str) -> Callable[[Lake, Request], Answer]:
     def rows(lake: Lake, request: Request) -> Answer:
         _require_kind(lake, kind, why)
-        fields = predicate.compile(request.filter, owners_beside=False).fields
-        if beyond := sorted(set(fields) - set(KINDS[kind].names)):
-            raise UsageError(f"{beyond[0]} is not kept in {kind}; there are {', '.join(KINDS[kind].names)}")
-        listing = Listing(
-            kind, request.start_ns, request.end_ns, KINDS[kind].names, request.filter, ("time",), request.top or 0
-        )
-        return (_said(table) for table in lake.rows(listing, request.module))
+        names = KINDS[kind].names
+        relations.check_plain(predicate.compile(request.filter, owners_beside=False).fields, kind)
+        order = names if request.top else ("time",)
+        listing = Listing(kind, request.start_ns, request.end_ns, names, request.filter, order, request.top or 0)
+        return lake.rows(listing, request.module)
 
     return rows
-
-
-def _said(table: Table) -> Table:
-    """Without the columns that no row knows."""
-    said = {name: column for name, column in table.columns.items() if name == "time" or column.mask().any()}
-    return replace(table, columns=said)
 
 
 def _require_kind(lake: Lake, kind: str, why: str) -> None:
@@ -219,8 +223,9 @@ def _require_kind(lake: Lake, kind: str, why: str) -> None:
 def trace(lake: Lake, request: Request) -> Answer:
     """Packet samples, with the octets that were kept of them."""
     fields = ("time", *FIVE, "bytes", "packets", "ttl", "tos", "tcp_flags", "header", "link_type", "exporter", "in_if")
-    relations.check(predicate.compile(request.filter, owners_beside=False).fields, ("samples",))
-    listing = Listing("samples", request.start_ns, request.end_ns, fields, request.filter, ("time",), request.top or 0)
+    relations.check_plain(predicate.compile(request.filter, owners_beside=False).fields, "samples")
+    order = fields if request.top else ("time",)
+    listing = Listing("samples", request.start_ns, request.end_ns, fields, request.filter, order, request.top or 0)
     return lake.rows(listing, request.module)
 
 
@@ -231,7 +236,7 @@ def limits(lake: Lake, request: Request) -> Answer:
     plan = replace(
         _plan(request, keys, ("flows", "tx_bytes", "rx_bytes", "rtt")), order="tx_bytes", top=request.top or 0
     )
-    relations.check({*keys, *predicate.compile(plan.filter, owners_beside=False).fields}, ("flows",))
+    relations.check_plain({*keys, *predicate.compile(plan.filter, owners_beside=False).fields}, "flows")
     return lake.groups(plan, ("flows",), "limits", plain=True)
 
 

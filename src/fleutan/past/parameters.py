@@ -78,6 +78,8 @@ def understood(module: str, words: Mapping[str, str], moment: Moment, default_ns
             near = nearest(word, PARAMETERS)
             hint = f"did you mean {near}?" if near in PARAMETERS else f"there are {', '.join(PARAMETERS)}"
             raise UsageError(f"no parameter is called {word[:40]!r}; {hint}")
+    if words.get("wait", "no") not in ("yes", "no"):
+        raise UsageError(f"wait={words['wait'][:40]}: say yes or no")
     window = window_of(words, moment, default_ns)
     request = Request(
         module,
@@ -85,7 +87,7 @@ def understood(module: str, words: Mapping[str, str], moment: Moment, default_ns
         window.end_ns,
         parse(words.get("filter", ""), PAST_SYNONYMS),
         words.get("source", ""),
-        _interval(words.get("interval")),
+        _interval(words),
         _number(words, "granularity", 1, MOST_GRANULARITY) or 1,
         _number(words, "topn", 0, MOST_ROWS) if "topn" in words else _number(words, "limit", 0, MOST_ROWS),
         "src" if "use-src" in words else "dst",
@@ -97,43 +99,42 @@ def understood(module: str, words: Mapping[str, str], moment: Moment, default_ns
 
 
 def window_of(words: Mapping[str, str], moment: Moment, default_ns: int) -> times.Window:
-    """The window that the parameters say."""
+    """The window that the parameters say; what goes on has no end unless one is said, and begins now."""
     given = [row for row in _WINDOWS if any(word in words for word in row)]
     if len(given) > 1:
         raise UsageError(f"{given[0][0]} and {given[1][0]} both say a time: leave one out")
     now_ns, zone = moment.now_ns, moment.zone
     if "time" in words:
         return times.parse_range(words["time"], now_ns)
-    if "start" in words or "end" in words:
-        return _bounds(words, now_ns)
     if "during" in words:
         return times.parse_during(words["during"], now_ns, zone)
-    start_ns = times.parse_moment(words["from"], now_ns, zone) if "from" in words else now_ns - default_ns
-    end_ns = times.parse_moment(words["to"], now_ns, zone) if "to" in words else now_ns
-    if "since" in words:
-        if "from" in words:
-            raise UsageError("from and since both say a beginning: leave one out")
-        start_ns = times.parse_moment(words["since"], now_ns, zone)
+    goes_on = words.get("wait") == "yes"
+    if "start" in words or "end" in words:
+        found = times.parse_bounds(words.get("start"), words.get("end"), now_ns)
+        is_open = "end" not in words and not goes_on
+        return found._replace(end_ns=max(now_ns, found.start_ns)) if is_open else found
+    if "since" in words and "from" in words:
+        raise UsageError("from and since both say a beginning: leave one out")
+    begins = words.get("from", words.get("since"))
+    start_ns = now_ns if goes_on else now_ns - default_ns
+    start_ns = start_ns if begins is None else times.parse_moment(begins, now_ns, zone)
+    end_ns = times.FOREVER if goes_on else now_ns
+    end_ns = end_ns if "to" not in words else times.parse_moment(words["to"], now_ns, zone)
     if end_ns < start_ns:
         raise UsageError("the window ends before it begins")
     return times.Window(start_ns, end_ns)
 
 
-def _bounds(words: Mapping[str, str], now_ns: int) -> times.Window:
-    """Unix times; without an end until now, unless the answer goes on."""
-    found = times.parse_bounds(words.get("start"), words.get("end"), now_ns)
-    is_open = "end" not in words and words.get("wait") != "yes"
-    return found._replace(end_ns=max(now_ns, found.start_ns)) if is_open else found
-
-
-def _interval(text: str | None) -> int | None:
-    if text is None:
+def _interval(words: Mapping[str, str]) -> int | None:
+    if "interval" not in words:
         return None
-    found = times.parse_duration(text)
+    found = times.parse_duration(words["interval"])
     if found <= 0:
         raise UsageError("an interval of 0: say seconds, as in interval=5")
     if found < SECOND // 1000:
         raise UsageError("an interval below a millisecond: say a longer one")
+    if found * (_number(words, "granularity", 1, MOST_GRANULARITY) or 1) > times.FOREVER:
+        raise UsageError("interval times granularity is longer than time is here: say less")
     return found
 
 

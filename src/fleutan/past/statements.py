@@ -6,9 +6,9 @@ Values that a user gave are parameters; names come from the catalogue, files fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from fleutan.fields import require
 from fleutan.lake.kinds import KINDS
@@ -19,28 +19,47 @@ from fleutan.query.plan import Listing, Plan
 
 #: How a measure is made of the rows of a group.
 MEASURES = {
-    "flows": "sum({flows})",
-    "packets": "sum({packets})",
-    "bytes": "sum({bytes})",
-    "tx_bytes": "sum({tx_bytes})",
-    "rx_bytes": "sum({rx_bytes})",
-    "tx_packets": "sum({tx_packets})",
-    "rx_packets": "sum({rx_packets})",
-    "retrans": "sum({retrans})",
-    "time": "max({time_ns})",
-    "start": "min({start_ns})",
-    "end": "max({end_ns})",
-    "first_seen": "min({start_ns})",
-    "last_seen": "max({end_ns})",
-    "rtt": "avg({rtt_us})",
-    "min_rtt": "min({min_rtt_us})",
-    "tcp_flags": "bit_or({tcp_flags})",
+    "flows": "sum({})",
+    "packets": "sum({})",
+    "bytes": "sum({})",
+    "tx_bytes": "sum({})",
+    "rx_bytes": "sum({})",
+    "tx_packets": "sum({})",
+    "rx_packets": "sum({})",
+    "retrans": "sum({})",
+    "time": "max({})",
+    "start": "min({})",
+    "end": "max({})",
+    "first_seen": "min({})",
+    "last_seen": "max({})",
+    "rtt": "avg({})",
+    "min_rtt": "min({})",
+    "tcp_flags": "bit_or({})",
 }
-#: What a measure is read from, where that is not called as it is.
-_READ = {"start": "start_ns", "end": "end_ns", "first_seen": "start_ns", "last_seen": "end_ns"}
+#: What a measure is read from, where that is not called as it is: times that every row has, counts of one row a flow.
+READ = {
+    **dict.fromkeys(("start", "first_seen"), "start_ns"),
+    **dict.fromkeys(("end", "last_seen"), "end_ns"),
+    **{name: f"{name}{relations.ONCE}" for name in relations.OWN},
+}
 
 #: Gives, for a kind, the relations that hold its rows: of files, of tails.
 Places = Callable[[str], Sequence[str]]
+
+
+class _Source(NamedTuple):
+    """What is read: of which kinds, where their rows are, in whose SQL; ``plain`` rows are no rows of traffic."""
+
+    kinds: Sequence[str]
+    places: Places
+    dialect: Dialect
+    plain: bool = False
+
+    def branches(self, kind: str) -> tuple[relations.Branch, ...]:
+        """The parts that a kind's rows have in the relation."""
+        if self.plain:
+            return (relations.plain(kind),)
+        return relations.branches(kind, self.dialect)
 
 
 @dataclass(frozen=True)
@@ -56,14 +75,14 @@ def grouped(
     plan: Plan, kinds: Sequence[str], places: Places, dialect: Dialect = DUCKDB, plain: bool = False
 ) -> Statement:
     """The plan's groups; with ``plain`` of rows as they are, not of rows of traffic."""
-    summed = _summed(plan, kinds, places, dialect, plain)
+    summed = _summed(plan, _Source(kinds, places, dialect, plain))
     keys = [dialect.identifier(name) for name in relations.disk_names(plan.keys)]
     return replace(summed, sql=_ordered(summed.sql, plan, keys, dialect))
 
 
 def counted(plan: Plan, kinds: Sequence[str], places: Places, dialect: Dialect = DUCKDB) -> Statement:
     """How many groups there are in each interval."""
-    summed = _summed(replace(plan, measures=()), kinds, places, dialect)
+    summed = _summed(replace(plan, measures=()), _Source(kinds, places, dialect))
     many = dialect.integer("count(*)")
     sql = f"SELECT time_ns, {many} AS flows FROM ({summed.sql}) AS summed GROUP BY time_ns ORDER BY time_ns"
     return Statement(sql, summed.parameters, ("time", "flows"))
@@ -73,12 +92,12 @@ def united(
     plans: Sequence[Plan], keys: tuple[str, ...], kinds: Sequence[str], places: Places, dialect: Dialect = DUCKDB
 ) -> Statement:
     """The groups of several plans that differ in their last key and filter, added up under the ``keys``."""
-    first = plans[0]
+    first, source = plans[0], _Source(kinds, places, dialect)
     parts: list[str] = []
     parameters: dict[str, Any] = {}
     columns = [*(("time_ns",) if first.bucket_ns else ()), *relations.disk_names(keys)]
     for number, plan in enumerate(plans):
-        summed = _summed(plan, kinds, places, dialect, prefix=f"part{number}_")
+        summed = _summed(plan, source, f"part{number}_")
         parameters |= dict(summed.parameters)
         theirs = [*(("time_ns",) if first.bucket_ns else ()), *relations.disk_names(plan.keys)]
         renamed = ", ".join(
@@ -98,16 +117,15 @@ def united(
     return Statement(ordered, parameters, names)
 
 
-def _summed(
-    plan: Plan, kinds: Sequence[str], places: Places, dialect: Dialect, plain: bool = False, prefix: str = "filter"
-) -> Statement:
+def _summed(plan: Plan, source: _Source, prefix: str = "filter") -> Statement:
     """The plan's groups in no order."""
+    dialect = source.dialect
     condition = predicate.compile(plan.filter, dialect, owners_beside=False, prefix=prefix)
-    is_counted = set(kinds) <= set(relations.TRAFFIC) or plain  # each row is one
+    is_counted = set(source.kinds) <= set(relations.TRAFFIC) or source.plain  # each row is one
     measures = {name: _read(name) for name in plan.measures if name != "flows" or not is_counted}
     wanted = relations.disk_names([*plan.keys, *condition.fields])
     wanted = list(dict.fromkeys([*wanted, *measures.values()]))
-    rows = _rows(kinds, wanted, plan, condition.sql, places, plain or bool(plan.bucket_ns), plain)
+    rows = _rows(source, wanted, plan, condition.sql, source.plain or bool(plan.bucket_ns))
     keys = [dialect.identifier(name) for name in relations.disk_names(plan.keys)]
     bucket = [f"{dialect.bucket('time_ns', plan.bucket_ns)} AS time_ns"] if plan.bucket_ns else []
     measured = {
@@ -127,14 +145,14 @@ def _key(name: str) -> str:
 
 
 def _read(name: str) -> str:
-    return _READ.get(name) or _key(name)
+    return READ.get(name) or _key(name)
 
 
 def _measured(name: str, dialect: Dialect) -> str:
     column = _read(name)
     if name not in MEASURES and require(name).kind != "counter":
         return dialect.latest(dialect.identifier(column), "time_ns")
-    sql = MEASURES.get(name, f"sum({{{column}}})").format_map({column: dialect.identifier(column)})
+    sql = MEASURES.get(name, "sum({})").format(dialect.identifier(column))
     return sql if name == "rtt" else dialect.integer(sql)
 
 
@@ -156,7 +174,8 @@ def listed(listing: Listing, places: Places, dialect: Dialect = DUCKDB, kinds: S
     condition = predicate.compile(listing.filter, dialect, owners_beside=False)
     columns = relations.disk_names(listing.fields)
     wanted = list(dict.fromkeys([*columns, *relations.disk_names([*condition.fields, *listing.order])]))
-    rows = _rows(kinds or (listing.kind,), wanted, listing, condition.sql, places, True, plain=not kinds)
+    source = _Source(kinds or (listing.kind,), places, dialect, plain=not kinds)
+    rows = _rows(source, wanted, listing, condition.sql, timed=True)
     chosen = ", ".join(map(dialect.identifier, columns))
     sql = f"SELECT {chosen} FROM ({rows}) AS read"
     if listing.order:
@@ -165,35 +184,16 @@ def listed(listing: Listing, places: Places, dialect: Dialect = DUCKDB, kinds: S
     return Statement(sql, condition.parameters, listing.fields)
 
 
-def _rows(
-    kinds: Iterable[str],
-    wanted: Sequence[str],
-    asked: Plan | Listing,
-    condition: str,
-    places: Places,
-    timed: bool,
-    plain: bool = False,
-) -> str:
+def _rows(source: _Source, wanted: Sequence[str], asked: Plan | Listing, condition: str, timed: bool) -> str:
     """The rows of all kinds that are meant, with the columns that are wanted."""
+    names = list(dict.fromkeys([*(("time_ns",) if timed else ()), *wanted]))
     parts = []
-    for kind in kinds:
-        for branch in _branches(kind, plain):
-            columns = {name: branch.column(name) for name in (("time_ns",) if timed else ())} | {
-                name: branch.column(name) for name in wanted
-            }
-            parts += [_part(branch, columns, asked, place) for place in places(kind)]
-    if not parts:
-        parts = [_none(wanted, timed)]
-    rows = " UNION ALL ".join(parts)
+    for kind in source.kinds:
+        for branch in source.branches(kind):
+            columns = {name: branch.column(name) for name in names}
+            parts += [_part(branch, columns, asked, place) for place in source.places(kind)]
+    rows = " UNION ALL ".join(parts or [_none(names)])
     return rows if condition == predicate.TRUE else f"SELECT * FROM ({rows}) AS told WHERE {condition}"
-
-
-def _branches(kind: str, plain: bool) -> tuple[relations.Branch, ...]:
-    if plain:
-        return (relations.Branch(kind, {"flows": "1", "start_ns": "time_ns", "family": relations.FAMILY}),)
-    if kind in (*relations.TRAFFIC, *relations.ENDS, "minutes", "hours"):
-        return relations.branches(kind)
-    return (relations.Branch(kind),)
 
 
 def _part(branch: relations.Branch, columns: Mapping[str, str], asked: Plan | Listing, place: str) -> str:
@@ -203,24 +203,18 @@ def _part(branch: relations.Branch, columns: Mapping[str, str], asked: Plan | Li
     )
     where = f"time_ns >= {asked.start_ns} AND time_ns < {asked.end_ns}"
     where += f" AND {branch.where}" if branch.where else ""
-    if branch.kind in ("minutes", "hours", "ends") and isinstance(asked, Plan) and asked.kinds:
+    if branch.kind in (*relations.ROLLUPS, "ends") and isinstance(asked, Plan) and asked.kinds:
         where += f" AND kind IN ({', '.join(repr(kind) for kind in asked.kinds)})"
     return f"SELECT {chosen or '1 AS one'} FROM {place} WHERE {where}"
 
 
 def _types() -> dict[str, str]:
-    return {name: type_ for kind in KINDS.values() for name, type_ in kind.columns} | {
-        "family": "VARCHAR",
-        "flows": "BIGINT",
-        "start_ns": "BIGINT",
-        "kind": "VARCHAR",
-        "direction": "VARCHAR",
-        "ethertype": "INTEGER",
-    }
+    own = dict.fromkeys((f"{name}{relations.ONCE}" for name in relations.OWN), "BIGINT")
+    kept = {name: type_ for kind in KINDS.values() for name, type_ in kind.columns}
+    return kept | own | {"family": "VARCHAR", "flows": "BIGINT", "start_ns": "BIGINT"}
 
 
-def _none(wanted: Sequence[str], timed: bool) -> str:
+def _none(names: Sequence[str]) -> str:
     types = _types()
-    names = [*(["time_ns"] if timed else []), *wanted]
-    chosen = ", ".join(f'CAST(NULL AS {types[name]}) AS "{name}"' for name in dict.fromkeys(names))
+    chosen = ", ".join(f'CAST(NULL AS {types[name]}) AS "{name}"' for name in names)
     return f"SELECT {chosen or '1 AS one'} WHERE false"

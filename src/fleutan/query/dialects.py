@@ -50,8 +50,12 @@ class Dialect:
         return f"({column} - {column} % {width})"
 
     def integer(self, sql: str) -> str:
-        """A number as a signed one of 64 bits."""
-        return f"CAST({sql} AS BIGINT)"
+        """A number as a signed one of 64 bits, nothing where it is beyond them."""
+        return f"TRY_CAST({sql} AS BIGINT)"
+
+    def product(self, left: str, right: str) -> str:
+        """Two numbers of 64 bits multiplied, nothing where that is beyond 64 bits."""
+        return f"TRY({left} * {right})"
 
     def latest(self, column: str, time: str) -> str:
         """Of the rows of a group that say a column, what the last one says."""
