@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from fleutan.faces.web.desk import Desk
 
 @pytest.fixture(scope="session")
 def first_ns() -> int:
-    """When the rows begin: at the beginning of a minute, some minutes ago."""
-    return (time.time_ns() // (60 * SECOND) - 11) * 60 * SECOND
+    """When the rows begin: at the beginning of an hour."""
+    return 1_800_000_000 * SECOND
 
 
 @pytest.fixture(scope="session")

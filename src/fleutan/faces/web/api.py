@@ -78,7 +78,7 @@ def _responses(model: type[BaseModel], forms_: Mapping[str, str], wrong: tuple[i
     """What OpenAPI says of a route's answers."""
     content: dict[str, Any] = {kind: {"schema": {"type": "string"}} for kind in sorted(set(forms_.values()))}
     content.pop("application/json", None)
-    refused = {"model": schema.Problem, "content": {PROBLEM: {}}}
+    refused = {"content": {PROBLEM: {"schema": schema.Problem.model_json_schema()}}}
     return {
         200: {"model": model, "content": content},
         **{code: {**refused, "description": HTTPStatus(code).phrase} for code in (*wrong, 401, 414, 421, 503)},

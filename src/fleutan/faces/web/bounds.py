@@ -34,7 +34,7 @@ class Bounds:
     waiting: int = 32
     patience: float = 10.0
     followers: int = 64
-    line: int = 8192
+    line: int = 16_384
     spool: int = 256 * MIB
     spools: int = 1024 * MIB
     held: int = 64 * 1024

@@ -18,10 +18,11 @@ from fleutan.exports import forms
 from fleutan.past.modules import MODULES
 from fleutan.past.parameters import MOST_GRANULARITY, MOST_ROWS, PARAMETERS
 from fleutan.query.durations import LONGEST
-from fleutan.query.lexer import LONGEST as LONGEST_FILTER
 
 #: The last second of time that there is.
 LAST = (1 << 63) // 10**9
+#: The longest filter: of plain signs it fits a request's line.
+LONGEST_FILTER = 4000
 #: What decimal seconds are, in a schema.
 _SECONDS = {"type": "number", "minimum": 0, "maximum": LAST}
 _Unix = Annotated[Decimal, Field(ge=0, le=LAST, allow_inf_nan=False), WithJsonSchema(_SECONDS)]
