@@ -32,6 +32,7 @@ from fleutan.protocols.netflow.exporters.state import State
 from fleutan.protocols.netflow.flows import flows
 from fleutan.protocols.netflow.wire.templates import Scope, Template
 from fleutan.sources import remembered
+from fleutan.sources.ifnames import Interface
 from fleutan.sources.remembered import LIFETIME_NS, NAME, Memory, load, save
 
 SCOPE = Scope(9, 0, 1, 0, 7)
@@ -174,6 +175,29 @@ def test_functions_do_without_a_memory(path: Path) -> None:
     state.withdraw(SCOPE, 257)
     assert save(path, state) == 1
     assert load(path, NOW_NS).numbers(SCOPE) == [256]
+
+
+def test_names_of_interfaces_are_kept_with_the_rest(path: Path) -> None:
+    memory = Memory(path)
+    memory.interfaces.put(Interface(0, -1, 7), "ge-0/0/7")
+    assert memory.save(State()) == 1
+    assert memory.save(State()) == 0
+    memory.interfaces.put(Interface(0, -1, 7), "ge-0/0/8")
+    memory.save(State())
+    after = Memory(path)
+    after.load(NOW_NS)
+    assert after.interfaces.names == {Interface(0, -1, 7): "ge-0/0/8"}
+    assert after.save(State()) == 0
+
+
+def test_names_that_could_not_be_written_are_written_later(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "none" / NAME)
+    memory.interfaces.put(Interface(0, 1, 7), "a")
+    assert memory.save(State()) == 0
+    (tmp_path / "none").mkdir()
+    assert memory.save(State()) == 1
+    (tmp_path / "none" / NAME).unlink()
+    assert memory.save(State()) == 1
 
 
 # -- several processes

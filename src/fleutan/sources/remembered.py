@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from fleutan.errors import FleutanError
 from fleutan.protocols.netflow.exporters.state import DOMAINS, Domain, State
 from fleutan.protocols.netflow.wire.templates import Scope, Template, read_set, written
+from fleutan.sources.ifnames import NAMES, Interface, Interfaces
 from fleutan.sources.statefile import Layout, Unusable, opened
 
 #: The file's name in a lake.
@@ -37,6 +38,10 @@ LAYOUT = Layout(
     CREATE TABLE templates (
         {_TYPED}, number INTEGER NOT NULL, options INTEGER NOT NULL, wire BLOB NOT NULL,
         PRIMARY KEY ({_SCOPE}, number), {_OF}
+    ) WITHOUT ROWID;
+    CREATE TABLE interfaces (
+        high INTEGER NOT NULL, low INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL,
+        PRIMARY KEY (high, low, number)
     ) WITHOUT ROWID;
     CREATE TABLE told (
         {_TYPED}, kind TEXT NOT NULL, number INTEGER NOT NULL, value INTEGER NOT NULL,
@@ -61,13 +66,15 @@ class Memory:
     """The file at ``path``, and what of it this process read or wrote: only what changed is written.
 
     Several processes may share it: each writes its own changes, and what one learned the others
-    load when they start.  ``notes`` says what happened to the file, ``trouble`` why it could not
-    be read or written last time, '' if it could; nothing raises.
+    load when they start.  ``interfaces`` are the names of interfaces, loaded and written with the
+    State.  ``notes`` says what happened to the file, ``trouble`` why it could not be read or written
+    last time, '' if it could; nothing raises.
     """
 
     def __init__(self, path: Path) -> None:
         self.notes: list[str] = []
         self.trouble = ""
+        self.interfaces = Interfaces()
         self._path = path
         self._identity = b""
         self._known: dict[Scope, _Known] = {}
@@ -81,6 +88,7 @@ class Memory:
                 if said != "ok":
                     raise Unusable(said)
                 state = _read(connection, since_ns)
+                _read_interfaces(connection, self.interfaces)
         except FleutanError as error:
             self.trouble = str(error)
             return State()
@@ -90,15 +98,20 @@ class Memory:
 
     def save(self, state: State) -> int:
         """Writes what changed in one transaction; the number of rows that did."""
+        fresh = self.interfaces.taken()
         try:
             with opened(self._path, LAYOUT, self.notes.append) as (connection, identity):
                 if identity != self._identity:  # it was begun anew since
                     self._known = {}
+                    fresh = list(self.interfaces.names.items())
                 before = connection.total_changes
                 _write(connection, state, self._known)
+                named = ((*interface, name) for interface, name in fresh)
+                connection.executemany("INSERT OR REPLACE INTO interfaces VALUES (?, ?, ?, ?)", named)
                 rows = connection.total_changes - before
         except FleutanError as error:
             self.trouble = str(error)
+            self.interfaces.again(interface for interface, _ in fresh)
             return 0
         self.trouble = ""
         self._agree(identity, state)
@@ -154,6 +167,13 @@ def _read(connection: Connection, since_ns: int) -> State:
         if _numbers(*of, number, value) and isinstance(kind, str):
             state.tell(Scope(*of), (kind, number), value)
     return state
+
+
+def _read_interfaces(connection: Connection, interfaces: Interfaces) -> None:
+    for *of, name in connection.execute(f"SELECT high, low, number, name FROM interfaces LIMIT {NAMES}"):
+        if _numbers(*of) and isinstance(name, str):
+            interfaces.put(Interface(*of), name)
+    interfaces.taken()
 
 
 def _learn(state: State, scope: Scope, heard_ns: int, options: bool, wire: bytes) -> None:
