@@ -194,9 +194,9 @@ def test_nobody_there_is_said() -> None:
         job("7", "http://127.0.0.1:1/oarapi", SECONDS)
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/", "localhost", "", "http://"])
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/", "localhost", "", "http://", "http://[::1"])
 def test_what_is_no_address_of_an_api_is_not_asked(url: str) -> None:
-    with pytest.raises(UsageError, match="is no address of an API"):
+    with pytest.raises(UsageError, match="no address of an API"):
         job("7", url, SECONDS)
 
 

@@ -34,11 +34,12 @@ class Api:
     """An API that begins at ``url``, which may carry a user and a password; all answers come within ``seconds``."""
 
     def __init__(self, url: str, seconds: float) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # an IPv6 address without its end
+            parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(
-                f"{parts.scheme or 'a text'}:… is no address of an API: it begins with https:// or http://"
-            )
+            raise UsageError("[jobs] has no address of an API: it begins with https:// or http://")
         self._host = parts.netloc.rpartition("@")[2]
         self._base = f"{parts.scheme}://{self._host}{parts.path.rstrip('/')}"
         self._login = None
