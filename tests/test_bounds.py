@@ -16,7 +16,7 @@ from fleutan.protocols.netflow.exporters import state, waiting
 from fleutan.protocols.netflow.wire import sets, templates
 from fleutan.protocols.packet import decode, link, tunnels
 from fleutan.protocols.sflow.columns import problems
-from fleutan.sources import exporters, interfaces, remembered
+from fleutan.sources import exporters, ifnames, remembered
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "bounds.md"
 SECOND = 10**9
@@ -33,7 +33,7 @@ BOUNDS = {
     "octets that wait for templates of one exporter": waiting.OCTETS_OF_ONE,
     "lists in lists in records": values.LEVELS,
     "how long ago the last template of an exporter may have come": remembered.LIFETIME_NS / SECOND,
-    "names of exporters' interfaces, in all": interfaces.NAMES,
+    "names of exporters' interfaces, in all": ifnames.NAMES,
     "unknown structures that are named, of a batch": problems.NAMED,
     "exporters whose sequence numbers are followed": sequences.EXPORTERS,
     "streams of datagrams (exporter, protocol, domain) that have a row": exporters.STREAMS,

@@ -8,12 +8,13 @@ answer has is also a parameter, but forms are no business of this file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple
 
 from fleutan.errors import UsageError
 from fleutan.fields import nearest
+from fleutan.past.jobs import Lookup, found, narrowed
 from fleutan.past.request import MINUTE, SECOND, Request
 from fleutan.query import times
 from fleutan.query.filter import PAST_SYNONYMS, parse
@@ -62,10 +63,15 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Moment:
-    """When a question is asked: ``now_ns`` (UTC), and the zone that people mean (None: this system's)."""
+    """When and where a question is asked.
+
+    ``now_ns`` is UTC, ``zone`` the one that people mean (None: this system's); ``jobs`` are who looks
+    up what ``jobid`` and ``gridjobid`` name.
+    """
 
     now_ns: int
     zone: tzinfo | None = None
+    jobs: Mapping[str, Lookup] = field(default_factory=dict)
 
 
 def understood(module: str, words: Mapping[str, str], moment: Moment, default_ns: int = 60 * MINUTE) -> Asked:
@@ -95,7 +101,8 @@ def understood(module: str, words: Mapping[str, str], moment: Moment, default_ns
         _names(words.get("measures")),
         words.get("order", ""),
     )
-    return Asked(request, window.notes)
+    timed = any(word in words for row in _WINDOWS for word in row)
+    return Asked(narrowed(request, found(words, moment.jobs), timed, moment.now_ns), window.notes)
 
 
 def window_of(words: Mapping[str, str], moment: Moment, default_ns: int) -> times.Window:

@@ -56,7 +56,8 @@ def collects(words: Mapping[str, Any], config: Config) -> None:
     with Sockets(words["ports"] or PORTS, words["addresses"], words["sockets"] or 1, rows=ROWS) as source:
         with Writer(root, NAME, configured.limits(config)) as lake, Status(root, NAME) as status, Signals() as signals:
             memory = Memory(root / STATE)
-            collector = Collector(lake, time.time_ns(), words["headers"], Exporters(memory.load()))
+            exporters, learn = Exporters(memory.load()), memory.interfaces.learn
+            collector = Collector(lake, time.time_ns(), words["headers"], exporters, learn)
             now_and_then, began_ns = Ordering(root, config, collector, memory), time.time_ns()
 
             def looked(accounts: list[Account], waiting: Waiting) -> None:

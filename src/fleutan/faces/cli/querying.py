@@ -19,12 +19,14 @@ from fleutan.errors import UsageError
 from fleutan.exports import csv, forms, json
 from fleutan.exports.como import FORMATS, default_format
 from fleutan.exports.como.options import Options
+from fleutan.faces.cli import configured
 from fleutan.faces.cli.figures import printable
 from fleutan.faces.cli.pages import Look, strips, tabular
 from fleutan.faces.cli.query import WORDS
 from fleutan.faces.cli.terminal import screen
 from fleutan.lake.listing import EVER
 from fleutan.past.engine import Lake, Limits
+from fleutan.past.jobs import lookups_of
 from fleutan.past.modules import MODULES, answer
 from fleutan.past.parameters import Moment, understood
 from fleutan.past.request import Request
@@ -61,7 +63,8 @@ def query(words: Mapping[str, Any]) -> None:
     form = "plot" if words["plot"] else words["form"] or (default_format(module) if module in FORMATS else "text")
     if form not in (there := (*forms.forms_of(module), "text", "plot")):
         raise UsageError(f"{module} has no format {form!r}; it has {', '.join(there)}")
-    asked = understood(module, parameters(words), Moment(time.time_ns(), UTC if words["utc"] else None))
+    jobs = lookups_of(configured.of(click.get_current_context()).jobs)
+    asked = understood(module, parameters(words), Moment(time.time_ns(), UTC if words["utc"] else None, jobs))
     for note in asked.notes:
         click.echo(f"fleutan: note: {printable(note)}", err=True)
     out = sys.stdout.buffer

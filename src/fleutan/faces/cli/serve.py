@@ -50,13 +50,15 @@ def command(**words: Any) -> None:
     from fleutan.faces.cli.querying import lake_of
     from fleutan.faces.web.bounds import Bounds, Node, Service
     from fleutan.faces.web.serving import Listen, serve
+    from fleutan.past.jobs import lookups_of
     from fleutan.query.times import parse_duration
 
     logging.basicConfig(format="fleutan: %(message)s", level=logging.WARNING)
     check_memory(words["memory"])
     bounds = Bounds(words["seconds"], words["rows"], words["memory"], words["concurrent"])
     node = Node(words["name"] or socket.gethostname(), words["location"])
-    service = Service(lake_of(words["lake"]), bounds, node, parse_duration(words["settle"]))
+    jobs = lookups_of(configured.of(click.get_current_context()).jobs)
+    service = Service(lake_of(words["lake"]), bounds, node, parse_duration(words["settle"]), jobs)
     listen = Listen(words["hosts"], words["port"], words["tokens"], words["tls_cert"], words["tls_key"], words["open_"])
     serve(service, listen, (), lambda line: click.echo(f"fleutan: {line}", err=True))
 

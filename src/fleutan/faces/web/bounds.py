@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from fleutan.past.jobs import Lookup
 
 MIB = 1 << 20
 
@@ -57,11 +59,15 @@ class Node:
 
 @dataclass(frozen=True)
 class Service:
-    """A lake that is served.  ``settle_ns``: so long after its end an interval has all its rows."""
+    """A lake that is served.
+
+    So long after its end, ``settle_ns``, an interval has all its rows; ``jobs`` are who looks jobs up.
+    """
 
     root: Path
     bounds: Bounds = field(default_factory=Bounds)
     node: Node = field(default_factory=Node)
     settle_ns: int = 10 * 10**9
+    jobs: Mapping[str, Lookup] = field(default_factory=dict)
     now_ns: Callable[[], int] = time.time_ns
     started_ns: int = field(default_factory=time.time_ns)

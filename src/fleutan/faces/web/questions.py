@@ -22,9 +22,6 @@ from fleutan.past.request import Request
 from fleutan.sources.names import services
 from fleutan.table import Table
 
-#: What says that only a job's nodes are meant.
-JOBS = ("jobid", "gridjobid")
-
 
 @dataclass(frozen=True)
 class Question:
@@ -60,14 +57,12 @@ def question(service: Service, module: str, words: Mapping[str, str], form: str 
     """
     if module not in MODULES:
         raise NoSuchModule(f"no module is called {module[:40]!r}; there are {', '.join(MODULES)}")
-    if named := [word for word in JOBS if word in words]:
-        raise UsageError(f"{named[0]}: no look-up of jobs is configured here")
     wait = words.get("wait", "no")
     if wait not in ("yes", "no"):
         raise UsageError(f"wait={wait[:40]}: say yes or no")
     zone = UTC if "utc" in words else None
     now_ns = service.now_ns()
-    asked = understood(module, words, Moment(now_ns, zone))
+    asked = understood(module, words, Moment(now_ns, zone, service.jobs))
     request = asked.request
     follow = following(request, words, now_ns, service.settle_ns) if wait == "yes" else None
     request = follow.asked(request) if follow else request

@@ -20,7 +20,7 @@ from fleutan.programs.decoding import NO_TEMPLATE, unread_of
 from fleutan.protocols.datagrams import Datagrams
 from fleutan.sources import kept
 from fleutan.sources.datagrams import Account, Source
-from fleutan.sources.exported import Exporters, decoded
+from fleutan.sources.exported import Decoded, Exporters, decoded
 from fleutan.sources.exporters import Accounts
 from fleutan.table import Table
 
@@ -62,11 +62,20 @@ class Collector:
     """What is decoded and where it goes; ``header`` octets of each sampled header are kept.
 
     ``rows`` counts by kind what was given to the lake, ``rateless`` those records and samples
-    whose sampling rate nobody told, ``unread`` what was not read, by reason.
+    whose sampling rate nobody told, ``unread`` what was not read, by reason.  ``learn`` is shown
+    every batch: names of interfaces are learned of them.
     """
 
-    def __init__(self, lake: Lake, since_ns: int, header: int = kept.WHOLE, exporters: Exporters | None = None) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        since_ns: int,
+        header: int = kept.WHOLE,
+        exporters: Exporters | None = None,
+        learn: Callable[[Decoded], object] = lambda _: None,
+    ) -> None:
         self._lake, self._since_ns, self._header = lake, since_ns, header
+        self._learn = learn
         self.exporters, self.accounts = exporters or Exporters(), Accounts()
         self.rows, self.rateless, self._unread = Counter[str](), Counter[str](), Counter[str]()
 
@@ -76,6 +85,7 @@ class Collector:
             found = decoded(datagrams, self.exporters)
             tables = list(kept.tables(found, self._header))
             self.accounts.add(found)
+            self._learn(found)
             self._unread += unread_of(found)
         except Exception:  # readers do not raise; if one does, others' datagrams must not be lost for it
             self._unread[FAILED] += datagrams.spans.rows
