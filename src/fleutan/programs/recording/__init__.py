@@ -26,6 +26,7 @@ from fleutan.programs.recording.telling import Telling, lacking
 from fleutan.sources.capture import Reader, without_remnants
 from fleutan.sources.counting import Meters, lasting
 from fleutan.sources.doctor import restricted
+from fleutan.sources.memory import spare
 from fleutan.table import Table
 
 _SECOND = 1_000_000_000
@@ -82,6 +83,7 @@ def run(
     After a signal to reload the sink is closed, and all begins again with the settings as they
     are then.  Raises what ``record`` does.
     """
+    spare()
     while True:
         settings = configured()
         with opened(settings) as sink:
