@@ -9,6 +9,7 @@ Octets are binary.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, lru_cache
 from typing import Any
 
 import nanoarrow as na
@@ -16,10 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleutan import address
-from fleutan.column import Column, Slices
+from fleutan.column import Column, Slices, Words
 from fleutan.fields import require
+from fleutan.protocols.spans import Spans, joined
 
-_NUMBERS = {"int": na.int64, "float": na.float64}
+#: Of texts with so few words the words are encoded once: batch after batch has the same.
+_FEW = 1024
+
+
+@cache
+def _schema(type_: str) -> Any:
+    """The Arrow type of a column's values, made once: to make one takes longer than to hand over an array."""
+    made = {"int": na.int64, "float": na.float64, "bool": na.bool_, "text": na.large_string, "octets": na.large_binary}
+    return na.c_schema(made[type_]())
 
 
 class ArrowTable:
@@ -33,7 +43,7 @@ class ArrowTable:
         rows = next((len(column) for column in columns.values()), 0)
         children: dict[str, Any] = {}
         if row is not None:
-            children[row] = _number(na.int64(), np.arange(rows), None)
+            children[row] = _number("int", np.arange(rows), None)
         for name, column in columns.items():
             field = require(name)
             children |= _arrays(field.key, field.type, column, texts)
@@ -56,18 +66,14 @@ class ArrowTable:
 def _arrays(key: str, type_: str, column: Column, texts: bool) -> dict[str, Any]:
     if type_ == "address":
         return (_addresses(key, column) if texts else {}) | _halves(key, column)
-    if isinstance(column.words, Slices):
-        offsets, octets = column.words.gathered(column.values)
-        validity = _validity(None if (column.values >= 0).all() else column.values >= 0)
-        return {key: na.c_array_from_buffers(na.large_binary(), len(column), [validity, offsets, octets])}
     if type_ in ("text", "octets"):
         return {key: _text(column.values, column.words or (), type_)}
     if type_ == "ints":
         return {key: _lists(column.values, column.words or ())}
     if type_ == "bool":
         bits = np.packbits(column.values.astype(np.bool_), bitorder="little")
-        return {key: na.c_array_from_buffers(na.bool_(), len(column), [_validity(column.known), bits])}
-    return {key: _number(_NUMBERS[type_](), column.values, column.known)}
+        return {key: na.c_array_from_buffers(_schema("bool"), len(column), [_validity(column.known), bits])}
+    return {key: _number(type_, column.values, column.known)}
 
 
 def _addresses(key: str, column: Column) -> dict[str, Any]:
@@ -80,26 +86,34 @@ def _addresses(key: str, column: Column) -> dict[str, Any]:
 def _halves(key: str, column: Column) -> dict[str, Any]:
     halves = [np.ascontiguousarray(column.values[:, half]) for half in (0, 1)]
     return {
-        f"{key}_{end}": _number(na.int64(), half, column.known) for end, half in zip(("hi", "lo"), halves, strict=True)
+        f"{key}_{end}": _number("int", half, column.known) for end, half in zip(("hi", "lo"), halves, strict=True)
     }
 
 
-def _number(schema: Any, values: NDArray[Any], known: NDArray[np.bool_] | None) -> Any:
-    wanted = np.float64 if schema.type == na.Type.DOUBLE else np.int64
-    return na.c_array_from_buffers(schema, len(values), [_validity(known), np.ascontiguousarray(values, wanted)])
+def _number(type_: str, values: NDArray[Any], known: NDArray[np.bool_] | None) -> Any:
+    wanted = np.ascontiguousarray(values, np.float64 if type_ == "float" else np.int64)
+    return na.c_array_from_buffers(_schema(type_), len(values), [_validity(known), wanted])
 
 
 def _validity(known: NDArray[np.bool_] | None) -> NDArray[np.uint8] | None:
     return None if known is None else np.packbits(known, bitorder="little")
 
 
-def _text(codes: NDArray[np.int32], words: tuple[Any, ...], type_: str = "text") -> Any:
-    encoded = [word.encode("utf-8", "replace") for word in words] if type_ == "text" else words
-    pool = np.frombuffer(b"".join(encoded), np.uint8)
-    offsets, places = _gather(codes, np.array([len(word) for word in encoded], np.int64))
-    known = codes >= 0
-    schema = na.large_string() if type_ == "text" else na.large_binary()
-    return na.c_array_from_buffers(schema, len(codes), [_validity(known), offsets, pool[places]])
+def _text(codes: NDArray[np.int32], words: Words, type_: str = "text") -> Any:
+    if not isinstance(words, Slices):
+        words = Slices(joined(words) if type_ == "octets" else _encoded(words))
+    offsets, octets = words.gathered(codes)
+    validity = _validity(None if (codes >= 0).all() else codes >= 0)
+    return na.c_array_from_buffers(_schema(type_), len(codes), [validity, offsets, octets])
+
+
+def _encoded(words: tuple[str, ...]) -> Spans:
+    return _encoded_once(words) if len(words) <= _FEW else joined([word.encode("utf-8", "replace") for word in words])
+
+
+@lru_cache(64)
+def _encoded_once(words: tuple[str, ...]) -> Spans:
+    return joined([word.encode("utf-8", "replace") for word in words])
 
 
 def _lists(codes: NDArray[np.int32], words: tuple[tuple[int, ...], ...]) -> Any:

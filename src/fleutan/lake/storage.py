@@ -61,14 +61,15 @@ def _weight(name: str, column: Column) -> int:
 
 def constant(name: str, column: Column) -> dict[str, str] | None:
     """The column as SQL by name on disk, if all rows say the same: empty if none says anything, None if they differ."""
-    known = column.mask()
-    if not known.any():
+    is_partial = column.known is not None or column.words is not None
+    known = column.mask() if is_partial else None
+    if not len(column) or (known is not None and not known.any()):
         return {}
     field = require(name)
-    if not known.all() or field.type in ("ints", "octets"):
+    if (known is not None and not known.all()) or field.type in ("ints", "octets"):
         return None
     first = column.values[0]
-    if not (column.values == first).all():
+    if not (column.values[-1] == first).all() or not (column.values == first).all():
         return None
     if field.type == "address":
         return {f"{field.key}_hi": str(int(first[0])), f"{field.key}_lo": str(int(first[1]))}

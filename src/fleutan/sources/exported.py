@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ from fleutan.protocols.sflow.renewal import VERSIONS, renewed
 from fleutan.records import Known, Records, Values, concatenate, fill, take
 from fleutan.sources.flowrecords import flow_records
 from fleutan.sources.packetsamples import discarded_packets, packet_samples
-from fleutan.sources.words import Coded, both, unknown
+from fleutan.sources.words import Looked, both, unknown
 from fleutan.table import Reading, Table
 
 FLOW, SAMPLE, DISCARD = 0, 1, 2
@@ -45,17 +46,18 @@ PROTOCOLS = {
 DIRECTIONS = {0: "rx", 1: "tx"}
 TUNNELS = {int(number): number.name.lower().replace("_", "-") for number in Tunnel}
 _PROTOS = {number: PROTOS.get(number, f"proto-{number}") for number in range(256)}
-_WORDS: Mapping[str, Mapping[int, str]] = {
-    "record": RECORDS,
-    "protocol": PROTOCOLS,
-    "proto": _PROTOS,
-    "inner_proto": _PROTOS,
-    "direction": DIRECTIONS,
-    "tunnel": TUNNELS,
-    "reason": REASONS,
+_WORDS: Mapping[str, Looked] = {
+    "record": Looked(RECORDS),
+    "protocol": Looked(PROTOCOLS),
+    **dict.fromkeys(("proto", "inner_proto"), Looked(_PROTOS)),
+    "direction": Looked(DIRECTIONS),
+    "tunnel": Looked(TUNNELS),
+    "reason": Looked(REASONS),
 }
 _MACS = ("src_mac", "dst_mac")
 _MAC_BITS = 48
+#: Of so many rows one is looked at first for the addresses that there are.
+_EVERY = 64
 #: The columns that are always there.
 ALWAYS = (
     *("record", "exporter", "agent", "protocol", "domain", "received", "start", "end", "proto", "src", "sport", "dst"),
@@ -196,12 +198,12 @@ def _column(name: str, records: Records) -> Column:
     if name not in records.values:
         return unknown(name, records.rows)
     values, known = records.values[name], records.known.get(name)
-    if values.ndim == 1 and (values < 0).any():  # beyond 63 bits: no count and no time is so large
+    if values.ndim == 1 and values.min(initial=0) < 0:  # beyond 63 bits: no count and no time is so large
         known = both(known, values >= 0)
     if name in _MACS:
         return _mac(values, known)
     if name in _WORDS:
-        return Coded(name, _WORDS[name]).read(values, known)
+        return _WORDS[name].read(values, known)
     return Column(values, known)
 
 
@@ -216,6 +218,21 @@ def _family(records: Records) -> Column:
 def _mac(values: Values, known: Known | None) -> Column:
     fits = values >> _MAC_BITS == 0  # some templates have eight octets for it
     known = both(known, fits)
-    distinct, codes = np.unique(np.where(fits, values, 0), return_inverse=True)
-    words = tuple(number.to_bytes(6, "big").hex(":") for number in distinct.tolist())
+    distinct, codes = _told_apart(values, known)
+    words = tuple(map(_mac_text, distinct.tolist()))
     return Column(np.where(known, codes, -1).astype(np.int32), None, words)
+
+
+@lru_cache(1 << 14)
+def _mac_text(number: int) -> str:
+    return number.to_bytes(6, "big").hex(":")
+
+
+def _told_apart(values: Values, known: Known) -> tuple[Values, Values]:
+    """The numbers that are known, in order, and which of them each is; of most batches a few rows have them all."""
+    for some in (slice(None, None, _EVERY), slice(None)):
+        distinct = np.unique(values[some][known[some]])
+        codes = np.minimum(np.searchsorted(distinct, values), max(0, len(distinct) - 1))
+        if len(distinct) and (distinct[codes] == values)[known].all():
+            break
+    return distinct, codes

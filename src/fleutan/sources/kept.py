@@ -57,8 +57,13 @@ def tables(found: Decoded, header: int = WHOLE) -> Iterator[Table]:
 def _timed(columns: Mapping[str, Column], told: str) -> dict[str, Column]:
     received, said = columns["received"].values, columns[told]
     believed = said.mask() & (said.values >= received - BEFORE) & (said.values <= received + AFTER)
-    kept = {name: one for name, one in columns.items() if name not in _APART and one.mask().any()}
+    kept = {name: one for name, one in columns.items() if name not in _APART and _is_known(one)}
     return {"time": Column(np.where(believed, said.values, received)), **kept}
+
+
+def _is_known(column: Column) -> bool:
+    """Whether any row has a value."""
+    return (column.known is None and column.words is None) or bool(column.mask().any())
 
 
 def _with_headers(found: Decoded, records: Placed, most: int) -> dict[str, Column]:

@@ -116,6 +116,22 @@ class Coded(NamedTuple):
         return Column(codes, None, distinct)
 
 
+class Looked:
+    """As ``Coded``, for what is read batch after batch: small numbers, which are looked up in a table."""
+
+    def __init__(self, words: Mapping[int, str]) -> None:
+        self._distinct = tuple(dict.fromkeys(words.values()))
+        self._codes = np.full(max(words) + 2, -1, np.int32)  # the last is of all others
+        self._codes[list(words)] = [self._distinct.index(word) for word in words.values()]
+
+    def read(self, values: Values, known: Known | None) -> Column:
+        """int32 codes of the words."""
+        codes = self._codes.take(np.where(values < 0, len(self._codes), values), mode="clip")
+        if known is not None:
+            codes[~known] = -1
+        return Column(codes, None, self._distinct)
+
+
 class Named(NamedTuple):
     """A name of at most 16 bytes, padded with NUL; an empty one is unknown."""
 

@@ -8,6 +8,7 @@ What lives here knows no header.  The headers inside a tunnel have the same name
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cache
 from typing import Final
 
 
@@ -124,6 +125,7 @@ _LAYERS: Final = {
 }
 
 
+@cache
 def layer_of(name: str) -> Layer:
     """How far a packet is walked for this name; KeyError for one that is none."""
     if name.startswith(INNER):
