@@ -65,7 +65,7 @@ def _sums(name: str, kind: str, rows: str) -> str:
 def again(name: str, rows: str) -> str:
     """The rollup's rows of those of a finer one; all rollups by time alone have the same columns."""
     keys = "".join(f', "{column}"' for column, _ in KINDS[name].columns if column not in (*SUMS, "time_ns"))
-    sums = "".join(f', CAST(sum("{column}") AS BIGINT) AS "{column}"' for column in SUMS)
+    sums = "".join(f', TRY_CAST(sum("{column}") AS BIGINT) AS "{column}"' for column in SUMS)
     bucket = BUCKETS[name]
     return f"SELECT time_ns // {bucket} * {bucket} AS time_ns{keys}{sums} FROM {rows} GROUP BY ALL ORDER BY time_ns"
 

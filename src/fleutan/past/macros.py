@@ -6,8 +6,6 @@ These are for people who write SQL; plans need neither.
 
 from __future__ import annotations
 
-from fleutan.errors import UsageError
-
 _V4 = "hi = 0 AND lo BETWEEN 281470681743360 AND 281474976710655"
 _QUAD = "concat_ws('.', (lo >> 24) & 255, (lo >> 16) & 255, (lo >> 8) & 255, lo & 255)"
 
@@ -34,11 +32,3 @@ MACROS = (
     f"CREATE MACRO address(hi, lo) AS CASE WHEN hi IS NULL THEN NULL WHEN {_V4} THEN {_QUAD} "
     "ELSE fleutan_trim(fleutan_short(fleutan_groups(hi, lo))) END",
 )
-
-
-def refuse_writing(kinds_of_statements: list[str]) -> None:
-    """Raises UsageError unless there is one statement, and it reads."""
-    if len(kinds_of_statements) != 1:
-        raise UsageError(f"SQL: one statement at a time, not {len(kinds_of_statements)}")
-    if kinds_of_statements[0] not in ("SELECT", "EXPLAIN"):
-        raise UsageError(f"SQL: a lake is only read: SELECT, not {kinds_of_statements[0]}")

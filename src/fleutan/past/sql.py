@@ -20,16 +20,21 @@ from fleutan.lake.layout import OPEN
 from fleutan.lake.listing import EVER, snapshot
 from fleutan.lake.sealing import gather
 from fleutan.lake.storage import files_of, quoted
-from fleutan.past.engine import Limits
-from fleutan.past.macros import MACROS, refuse_writing
+from fleutan.past.database import Limits, opened
+from fleutan.past.macros import MACROS
+from fleutan.past.troubles import FilesReplaced, broken, errors, said, told
 from fleutan.table import Table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_INSIDE = re.compile(r"\binside\s*\(\s*(\w+)\s*,\s*'([^']*)'\s*\)", re.IGNORECASE)
-#: So many rows are taken from the database at once.
-BATCH = 10_000
+_INSIDE = re.compile(r"\binside\s*\(\s*([\w.]+)\s*,\s*'([^']*)'\s*\)", re.IGNORECASE)
+#: EXPLAIN with all that it can have before the statement, and that.
+_EXPLAIN = re.compile(r"\s*EXPLAIN\b(?:\s+ANALYZE\b)?\s*((?:\([^()]*\))?\s*(.+))", re.IGNORECASE | re.DOTALL)
+#: What only the statement itself can be the cause of.
+_OF_THE_STATEMENT = ("Binder", "Catalog", "Conversion", "Parser", "Permission", "Out of Range")
+#: So many rows are taken from the database at once, and so often is it asked again because files were replaced.
+BATCH, TRIES = 10_000, 4
 
 
 class Rows(NamedTuple):
@@ -37,6 +42,16 @@ class Rows(NamedTuple):
 
     names: list[str]
     batches: Iterator[Sequence[tuple[Any, ...]]]
+
+
+class _Question(NamedTuple):
+    """A statement over the lake's rows of a window, and ``live`` tables besides."""
+
+    root: Path
+    statement: str
+    window: tuple[int, int]
+    limits: Limits
+    live: Mapping[str, Table]
 
 
 @contextmanager
@@ -49,31 +64,51 @@ def asked(
 ) -> Iterator[Rows]:
     """The answer to one SELECT over the lake's rows of a window; ``live`` are further tables by name.
 
-    Raises UsageError with the database's own first line for what is wrong with it.
+    Raises UsageError with the database's own first line for what is wrong with it, FleutanError for
+    what is wrong with the lake.
     """
-    import duckdb
-
-    limits = limits or Limits()
-    config: dict[str, Any] = {"memory_limit": limits.memory, "enable_external_access": True}
-    with duckdb.connect(config=config) as connection:
-        _offer(connection, root, window, live or {})
-        _close(connection, root)
-        try:
-            text = rewritten(statement)
-            refuse_writing([str(one.type).rsplit(".", 1)[-1] for one in connection.extract_statements(text)])
-            cursor = connection.execute(text)
-            yield Rows([column[0] for column in cursor.description or ()], _batches(cursor))
-        except duckdb.Error as error:
-            raise UsageError(f"SQL: {_first_line(error)}") from None
+    question = _Question(root, rewritten(statement), window, limits or Limits(), live or {})
+    for _ in range(TRIES):
+        with opened(question.limits) as connection:
+            try:
+                rows = _begun(connection, question)
+            except FilesReplaced:
+                continue
+            yield rows
+            return
+    raise FleutanError(f"files of {root} were replaced while they were read; ask again")
 
 
-def _batches(cursor: Any) -> Iterator[Sequence[tuple[Any, ...]]]:
-    while rows := cursor.fetchmany(BATCH):
-        yield rows
+def _begun(connection: DuckDBPyConnection, question: _Question) -> Rows:
+    """The names, and the rows, of which the first are there: most files have been opened by then."""
+    files: list[Path] = []
+    try:
+        files += _offer(connection, question)
+        _close(connection, question.root)
+        refuse_writing(connection, question.statement)
+        cursor = connection.execute(question.statement)
+        first = cursor.fetchmany(BATCH)
+    except errors() as error:
+        raise _meant(error, question, files, connection) from None
+
+    def batches() -> Iterator[Sequence[tuple[Any, ...]]]:
+        rows = first
+        while rows:
+            yield rows
+            try:
+                rows = cursor.fetchmany(BATCH)
+            except errors() as error:
+                raise _meant(error, question, files, connection) from None
+
+    return Rows([column[0] for column in cursor.description or ()], batches())
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else "the database gave up"
+def _meant(error: Exception, question: _Question, files: Sequence[Path], connection: DuckDBPyConnection) -> Exception:
+    if meant := told(error, question.limits.memory):
+        return meant
+    if not said(error).startswith(_OF_THE_STATEMENT) and (where := broken(connection, files)):
+        return FleutanError(f"{where} is broken and cannot be read; the lake answers again when it is moved away")
+    return UsageError(f"SQL: {said(error)}")
 
 
 def rewritten(statement: str) -> str:
@@ -91,21 +126,46 @@ def rewritten(statement: str) -> str:
     return _INSIDE.sub(compared, statement)
 
 
-def _offer(connection: DuckDBPyConnection, root: Path, window: tuple[int, int], live: Mapping[str, Table]) -> None:
-    """Every kind as a view, and the live tables."""
+def refuse_writing(connection: DuckDBPyConnection, statement: str) -> None:
+    """Raises UsageError unless there is one statement, and it reads; EXPLAIN ANALYZE does what it explains."""
+    sorts = _sorts(connection, statement)
+    if len(sorts) != 1:
+        raise UsageError(f"SQL: one statement at a time, not {len(sorts)}")
+    if sorts[0] == "EXPLAIN" and (match := _EXPLAIN.fullmatch(statement)):
+        sorts = next((inner for text in match.groups() if (inner := _parsed(connection, text))), sorts)
+    if sorts != ["SELECT"]:
+        raise UsageError(f"SQL: a lake is only read: SELECT, not {sorts[0]}")
+
+
+def _sorts(connection: DuckDBPyConnection, text: str) -> list[str]:
+    return [str(one.type).rsplit(".", 1)[-1] for one in connection.extract_statements(text)]
+
+
+def _parsed(connection: DuckDBPyConnection, text: str) -> list[str]:
+    try:
+        return _sorts(connection, text)
+    except errors():
+        return []
+
+
+def _offer(connection: DuckDBPyConnection, question: _Question) -> list[Path]:
+    """Every kind as a view, and the live tables; only of kinds that the statement names are files read, and told."""
     for macro in MACROS:
         connection.execute(macro)
-    found = snapshot(root, list(KINDS), *window)
+    words = frozenset(re.findall(r"\w+", question.statement.lower()))
+    named = [kind for kind in KINDS if kind in words]
+    found = snapshot(question.root, named, *question.window)
     for kind in KINDS.values():
         places = []
-        if parts := found.parts[kind.name]:
+        if parts := found.parts.get(kind.name):
             places.append(f"SELECT * FROM {files_of(kind, [part.path for part in parts])}")
-        if frames := found.tails[kind.name]:
+        if frames := found.tails.get(kind.name):
             gather(connection, kind, [(frame.arrow(), frame.select) for frame in frames], f"tail_{kind.name}")
             places.append(f"SELECT * FROM tail_{kind.name}")
-        connection.execute(f"CREATE VIEW {kind.name} AS {_view(kind, places, window)}")
-    for name, table in live.items():
+        connection.execute(f"CREATE VIEW {kind.name} AS {_view(kind, places, question.window)}")
+    for name, table in question.live.items():
         connection.register(name, table.arrow())
+    return [part.path for parts in found.parts.values() for part in parts]
 
 
 def _view(kind: Kind, places: Sequence[str], window: tuple[int, int]) -> str:
