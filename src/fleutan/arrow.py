@@ -69,7 +69,7 @@ def _arrays(key: str, type_: str, column: Column, texts: bool) -> dict[str, Any]
     if type_ in ("text", "octets"):
         return {key: _text(column.values, column.words or (), type_)}
     if type_ == "ints":
-        return {key: _lists(column.values, column.words or ())}
+        return {key: _lists(column.values, tuple(column.words or ()))}
     if type_ == "bool":
         bits = np.packbits(column.values.astype(np.bool_), bitorder="little")
         return {key: na.c_array_from_buffers(_schema("bool"), len(column), [_validity(column.known), bits])}

@@ -97,6 +97,6 @@ def test_what_went_wrong_is_told_until_it_goes_well(tmp_path: Path) -> None:
 
 def test_the_process_says_in_one_line_what_is_the_matter(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:
-        apart.main([str(tmp_path / "none"), "mine"])
+        apart.main([str(tmp_path / "none"), "mine", "{}"])
     assert "\n" not in str(ended.value)
     assert "none" in str(ended.value)
