@@ -85,9 +85,7 @@ def _addresses(key: str, column: Column) -> dict[str, Any]:
 
 def _halves(key: str, column: Column) -> dict[str, Any]:
     halves = [np.ascontiguousarray(column.values[:, half]) for half in (0, 1)]
-    return {
-        f"{key}_{end}": _number("int", half, column.known) for end, half in zip(("hi", "lo"), halves, strict=True)
-    }
+    return {f"{key}_{end}": _number("int", half, column.known) for end, half in zip(("hi", "lo"), halves, strict=True)}
 
 
 def _number(type_: str, values: NDArray[Any], known: NDArray[np.bool_] | None) -> Any:

@@ -67,7 +67,7 @@ class Lake:
         300.0, number("seconds from 1 to 3600", 1, 3600), "Few rows become a file after so long."
     )
     waiting_bytes: int = entry(
-        256 << 20, OCTETS, "Rows that may wait for the disk; the oldest beyond are lost.", "'256 MiB'"
+        512 << 20, OCTETS, "Rows that may wait for the disk; the oldest beyond are lost.", "'512 MiB'"
     )
     compaction: bool = entry(True, TRUTH, "Whether small files are made into hourly ones, and old ones taken away.")
     retention: Mapping[str, Keep] = entry(

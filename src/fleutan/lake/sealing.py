@@ -13,7 +13,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from nanoarrow.c_array_stream import CArrayStream
+from numpy.typing import NDArray
 
 from fleutan.lake import rollups
 from fleutan.lake.disk import Disk
@@ -56,33 +58,27 @@ def connect(threads: int, memory: str) -> DuckDBPyConnection:
 
 def seal(connection: DuckDBPyConnection, root: Path, of: str, kind: Kind, rows: Sequence[Rows], disk: Disk) -> int:
     """Writes the rows' parts, makes them count, and says how many rows there were; the gate must be there."""
-    with _offered(connection, kind, rows) as names:
-        hours = _hours(connection)
-        parts = [
-            part for hour, _ in hours for part in _written(connection, root, of, kind, hour, len(hours) == 1, names)
-        ]
+    hours = _hours(rows)
+    with _offered(connection, kind, rows):
+        listed = _listed(kind, rows)
+        parts = [part for hour in hours for part in _written(connection, root, of, kind, hour, len(hours) == 1, listed)]
     placed(parts, disk)
     disk.unlink([tail(root, of, kind.name)])
     disk.sync_names(root / OPEN)
-    return sum(count for _, count in hours)
+    return sum(array.length for array, _ in rows)
 
 
 @contextmanager
-def _offered(connection: DuckDBPyConnection, kind: Kind, rows: Sequence[Rows]) -> Iterator[list[str]]:
-    """All rows as one relation with every column of the kind, in order, not copied; gives the columns that are there.
-
-    A column that no row knows is in no file: to write nothing costs as much as to write numbers.
-    """
-    there: set[str] = set()
+def _offered(connection: DuckDBPyConnection, kind: Kind, rows: Sequence[Rows]) -> Iterator[None]:
+    """All rows as one relation with every column of the kind, in their order, not copied."""
     parts = []
     for number, (constants, arrays) in enumerate(_alike(rows)):
         named = constants | {child.name: f'"{child.name}"' for child in arrays[0].schema.children}
         connection.register(f"coming{number}", Stream(arrays))
         parts.append(f"SELECT {selected(kind, named)} FROM coming{number}")
-        there |= named.keys()
     try:
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {_WHOLE} AS {' UNION ALL '.join(parts)}")
-        yield [name for name, _ in kind.columns if name in there]
+        yield
     finally:
         connection.execute(f"DROP VIEW IF EXISTS {_WHOLE}; DROP TABLE IF EXISTS {_SUMMED}")
         for number in range(len(parts)):
@@ -116,19 +112,46 @@ def _alike(rows: Sequence[Rows]) -> Iterator[tuple[dict[str, str], list[Any]]]:
         yield constants, [array for array, _ in run]
 
 
-def _hours(connection: DuckDBPyConnection) -> list[tuple[int, int]]:
-    """The hours that rows are of, and how many each."""
-    query = f"SELECT time_ns // {HOUR} * {HOUR} AS hour, count(*) FROM {_WHOLE} GROUP BY hour ORDER BY hour"
-    return connection.execute(query).fetchall()
+def _hours(rows: Sequence[Rows]) -> list[int]:
+    """The hours that rows are of, in order."""
+    found: set[int] = set()
+    for times in (_times(array) for array, _ in rows):
+        first, last = int(times.min()) // HOUR, int(times.max()) // HOUR
+        found.update([first] if first == last else np.unique(times // HOUR).tolist())
+    return [hour * HOUR for hour in sorted(found)]
+
+
+def _times(array: Any) -> NDArray[np.int64]:
+    """The times of an array's rows."""
+    view = array.view()
+    place = [child.name for child in array.schema.children].index("time_ns")
+    times: NDArray[np.int64] = np.asarray(view.child(place).buffer(1))[view.offset : view.offset + view.length]
+    return times
+
+
+def _listed(kind: Kind, rows: Sequence[Rows]) -> str:
+    """What of the relation is written, as the list of a SELECT.
+
+    A column that no row knows is in no file: to write nothing costs as much as to write numbers.  A text that is
+    the same in all rows is given as an ENUM of it, which is written without a look at every row.
+    """
+    there = {child.name for array, _ in rows for child in array.schema.children}
+    first = rows[0][1]
+    same = {name: sql for name, sql in first.items() if all(one.get(name) == sql for _, one in rows[1:])}
+    there.update(*(one for _, one in rows))
+    return ", ".join(
+        f'CAST({same[name]} AS ENUM({same[name]})) AS "{name}"' if name in same and type_ == "VARCHAR" else f'"{name}"'
+        for name, type_ in kind.columns
+        if name in there
+    )
 
 
 def _written(
-    connection: DuckDBPyConnection, root: Path, of: str, kind: Kind, hour: int, is_only: bool, names: Sequence[str]
+    connection: DuckDBPyConnection, root: Path, of: str, kind: Kind, hour: int, is_only: bool, listed: str
 ) -> Iterator[Path]:
     """Hidden files of an hour's rows and of their rollups."""
     within = f"(SELECT * FROM {_WHOLE} WHERE time_ns >= {hour} AND time_ns < {hour + HOUR})"
     rows = _WHOLE if is_only else within
-    listed = ", ".join(f'"{name}"' for name in names)
     yield hidden(connection, f"SELECT {listed} FROM {rows}", root, of, kind.name, hour, FRESH)
     for place, name in enumerate(kind.rolled):
         summed = rollups.again(name, _SUMMED) if place else rollups.query(name, kind.name, rows)

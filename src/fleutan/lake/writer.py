@@ -50,7 +50,7 @@ class Limits:
     seal_ns: int = 300 * SECOND
     many: int = 200_000
     tail_octets: int = 64 << 20
-    waiting_octets: int = 256 << 20
+    waiting_octets: int = 512 << 20
     threads: int = 1
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from fleutan.faces.cli.querying import lake_of
 from fleutan.faces.cli.terminal import screen
 from fleutan.fields import require
 from fleutan.lake.apart import Apart
-from fleutan.lake.writer import Writer
+from fleutan.lake.writer import Limits, Writer
 from fleutan.live import host_name
 from fleutan.programs.collecting import Collector, collect, imported
 from fleutan.programs.collecting.backlog import ROOM, Backlog, Waiting
@@ -44,8 +45,8 @@ PORTS = (6343, 2055, 4739)
 #: Datagrams that are received at once: few large batches are few changes between threads.
 ROWS = 4096
 NAME = "collect"
-
-
+#: At half a million samples a second files of less than a second are worth their making no more.
+MANY = 400_000
 #: How often the lake is put in order, and what is known of exporters kept, in ns.
 ORDER_NS, MEMORY_NS = 60_000_000_000, 15_000_000_000
 
@@ -54,7 +55,7 @@ def collects(words: Mapping[str, Any], config: Config) -> None:
     """Collects until somebody ends it; says at the end what is missing."""
     root, backlog, service = lake_of(words["lake"]), Backlog(room_of(words["queue"])), Service()
     with Sockets(words["ports"] or PORTS, words["addresses"], words["sockets"] or 1, rows=ROWS) as source:
-        with Writer(root, NAME, configured.limits(config)) as lake, Status(root, NAME) as status, Signals() as signals:
+        with Writer(root, NAME, limits_of(config)) as lake, Status(root, NAME) as status, Signals() as signals:
             memory = Memory(root / STATE)
             exporters, learn = Exporters(memory.load()), memory.interfaces.learn
             collector = Collector(lake, time.time_ns(), words["headers"], exporters, learn)
@@ -78,6 +79,11 @@ def collects(words: Mapping[str, Any], config: Config) -> None:
             service.stopping("writing what came")
             now_and_then.end()
         say([*missing(accounts), *notes(backlog.account(), collector, lake.account())])
+
+
+def limits_of(config: Config) -> Limits:
+    """When rows are written, and how many may wait."""
+    return replace(configured.limits(config), many=MANY)
 
 
 class Ordering:
@@ -113,7 +119,7 @@ class Ordering:
 def imports(words: Mapping[str, Any], ports: Sequence[int]) -> None:
     """Puts a capture file's datagrams into the lake; says what could not be read."""
     with Recorded(words["read"], ports) as source, Signals() as signals:
-        with Writer(lake_of(words["lake"]), NAME) as lake:
+        with Writer(lake_of(words["lake"]), NAME, Limits(many=MANY)) as lake:
             collector = imported(source, lake, signals, words["headers"])
         say([*missing(source.accounts()), *notes(Waiting(), collector, lake.account())])
 

@@ -32,7 +32,7 @@ TICK, SOON = 1.0, 0.25
 #: What of a batch that could not be decoded at all is called.
 FAILED = "datagram in a batch that could not be decoded"
 #: A file is read no faster than it is written: so many octets may wait for the disk.
-AHEAD = 128 << 20
+AHEAD = 256 << 20
 
 
 class Lake(Protocol):
