@@ -7,6 +7,8 @@ These are for people who write SQL; plans need neither.
 from __future__ import annotations
 
 _V4 = "hi = 0 AND lo BETWEEN 281470681743360 AND 281474976710655"
+#: Addresses whose first six groups are all that is zero: inet_ntop(3) writes the rest as of IPv4 too.
+_COMPATIBLE = "hi = 0 AND lo BETWEEN 65536 AND 4294967295"
 _QUAD = "concat_ws('.', (lo >> 24) & 255, (lo >> 16) & 255, (lo >> 8) & 255, lo & 255)"
 
 
@@ -30,5 +32,5 @@ MACROS = (
     f"CREATE MACRO fleutan_short(groups) AS {_shortened()}",
     "CREATE MACRO fleutan_trim(text) AS regexp_replace(regexp_replace(text, '^:([^:])', '\\1'), '([^:]):$', '\\1')",
     f"CREATE MACRO address(hi, lo) AS CASE WHEN hi IS NULL THEN NULL WHEN {_V4} THEN {_QUAD} "
-    "ELSE fleutan_trim(fleutan_short(fleutan_groups(hi, lo))) END",
+    f"WHEN {_COMPATIBLE} THEN '::' || {_QUAD} ELSE fleutan_trim(fleutan_short(fleutan_groups(hi, lo))) END",
 )

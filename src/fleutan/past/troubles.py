@@ -44,8 +44,9 @@ def told(error: Exception, memory: str) -> Exception | None:
         return FleutanError("the question took too long and was given up")
     if text.startswith("Out of Memory"):
         return FleutanError(f"the question needs more than {memory} of memory: ask of a shorter time, or allow more")
-    if text.startswith("IO Error") and any(gone in text for gone in _GONE):
-        return FilesReplaced()
+    if text.startswith("IO Error"):
+        gone = any(gone in text for gone in _GONE)
+        return FilesReplaced() if gone else FleutanError(f"the lake cannot be read: {_plain(text)}")
     return None
 
 
