@@ -18,7 +18,7 @@ from fleutan.errors import UsageError
 from fleutan.fields import require
 from fleutan.lake.kinds import KINDS
 from fleutan.past import relations
-from fleutan.past.engine import Lake
+from fleutan.past.engines.protocol import Lake
 from fleutan.past.request import HOUR, MINUTE, Request
 from fleutan.past.statements import MEASURES
 from fleutan.query import predicate

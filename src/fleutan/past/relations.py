@@ -51,11 +51,11 @@ class Branch:
     sql: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
 
-    def column(self, name: str) -> str:
+    def column(self, name: str, dialect: Dialect = DUCKDB) -> str:
         """A column's SQL by its name on disk."""
         if name in self.sql:
             return self.sql[name]
-        return f'"{name}"' if name in _disk(self.kind) else "NULL"
+        return dialect.identifier(name) if name in _disk(self.kind) else "NULL"
 
 
 def _disk(kind: str) -> frozenset[str]:
@@ -80,7 +80,7 @@ def branches(kind: str, dialect: Dialect = DUCKDB) -> tuple[Branch, ...]:
 
 def plain(kind: str) -> Branch:
     """A kind's rows as they are."""
-    once = {f"{name}{ONCE}": f'"{name}"' for name in OWN if name in _disk(kind)}
+    once = {f"{name}{ONCE}": name for name in OWN if name in _disk(kind)}
     return Branch(kind, {"flows": "1", "start_ns": "time_ns", "family": FAMILY, **once})
 
 

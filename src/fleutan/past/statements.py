@@ -17,24 +17,24 @@ from fleutan.query import predicate
 from fleutan.query.dialects import DUCKDB, Dialect
 from fleutan.query.plan import Listing, Plan
 
-#: How a measure is made of the rows of a group.
+#: The function that makes a measure of the rows of a group.
 MEASURES = {
-    "flows": "sum({})",
-    "packets": "sum({})",
-    "bytes": "sum({})",
-    "tx_bytes": "sum({})",
-    "rx_bytes": "sum({})",
-    "tx_packets": "sum({})",
-    "rx_packets": "sum({})",
-    "retrans": "sum({})",
-    "time": "max({})",
-    "start": "min({})",
-    "end": "max({})",
-    "first_seen": "min({})",
-    "last_seen": "max({})",
-    "rtt": "avg({})",
-    "min_rtt": "min({})",
-    "tcp_flags": "bit_or({})",
+    "flows": "sum",
+    "packets": "sum",
+    "bytes": "sum",
+    "tx_bytes": "sum",
+    "rx_bytes": "sum",
+    "tx_packets": "sum",
+    "rx_packets": "sum",
+    "retrans": "sum",
+    "time": "max",
+    "start": "min",
+    "end": "max",
+    "first_seen": "min",
+    "last_seen": "max",
+    "rtt": "avg",
+    "min_rtt": "min",
+    "tcp_flags": "bit_or",
 }
 #: What a measure is read from, where that is not called as it is: times that every row has, counts of one row a flow.
 READ = {
@@ -107,10 +107,8 @@ def united(
         measures = ", ".join(dialect.identifier(_key(name)) for name in plan.measures)
         parts.append(f"SELECT {renamed}, {measures} FROM ({summed.sql}) AS part{number}")
     listed = ", ".join(map(dialect.identifier, columns))
-    sums = ", ".join(
-        f"{dialect.integer(f'sum({dialect.identifier(_key(name))})')} AS {dialect.identifier(_key(name))}"
-        for name in first.measures
-    )
+    measured = [dialect.identifier(_key(name)) for name in first.measures]
+    sums = ", ".join(f"{dialect.integer(dialect.aggregate('sum', name))} AS {name}" for name in measured)
     sql = f"SELECT {listed}, {sums} FROM ({' UNION ALL '.join(parts)}) AS parts GROUP BY {listed}"
     names = (("time",) if first.bucket_ns else ()) + keys + first.measures
     ordered = _ordered(sql, first, [dialect.identifier(name) for name in relations.disk_names(keys)], dialect)
@@ -152,7 +150,7 @@ def _measured(name: str, dialect: Dialect) -> str:
     column = _read(name)
     if name not in MEASURES and require(name).kind != "counter":
         return dialect.latest(dialect.identifier(column), "time_ns")
-    sql = MEASURES.get(name, "sum({})").format(dialect.identifier(column))
+    sql = dialect.aggregate(MEASURES.get(name, "sum"), dialect.identifier(column))
     return sql if name == "rtt" else dialect.integer(sql)
 
 
@@ -160,12 +158,14 @@ def _ordered(sql: str, plan: Plan, keys: list[str], dialect: Dialect) -> str:
     """The groups in order, the first of them; ties go by the keys, so that every engine gives the same."""
     first = ["time_ns"] if plan.bucket_ns else []
     largest = [f"{dialect.identifier(_key(plan.order))} DESC"] if plan.order else []
+    keys = [f"{key} NULLS LAST" for key in keys]
     order = ", ".join([*largest, *keys])
     if plan.top and plan.bucket_ns and order:
         number = f"row_number() OVER (PARTITION BY time_ns ORDER BY {order})"
         sql = f"SELECT * FROM (SELECT *, {number} AS rank FROM ({sql}) AS summed) AS ranked WHERE rank <= {plan.top}"
     whole = ", ".join([*first, *largest, *keys])
-    sql += f" ORDER BY {whole}" if whole else ""
+    # Of a relation of its own: engines differ in whether a measure or the column that it is made of is meant.
+    sql = f"SELECT * FROM ({sql}) AS whole ORDER BY {whole}" if whole else sql
     return f"{sql} LIMIT {plan.top}" if plan.top and not plan.bucket_ns else sql
 
 
@@ -179,7 +179,8 @@ def listed(listing: Listing, places: Places, dialect: Dialect = DUCKDB, kinds: S
     chosen = ", ".join(map(dialect.identifier, columns))
     sql = f"SELECT {chosen} FROM ({rows}) AS read"
     if listing.order:
-        sql += f" ORDER BY {', '.join(map(dialect.identifier, relations.disk_names(listing.order)))}"
+        order = map(dialect.identifier, relations.disk_names(listing.order))
+        sql += f" ORDER BY {', '.join(f'{name} NULLS LAST' for name in order)}"
     sql += f" LIMIT {listing.limit}" if listing.limit else ""
     return Statement(sql, condition.parameters, listing.fields)
 
@@ -190,31 +191,30 @@ def _rows(source: _Source, wanted: Sequence[str], asked: Plan | Listing, conditi
     parts = []
     for kind in source.kinds:
         for branch in source.branches(kind):
-            columns = {name: branch.column(name) for name in names}
-            parts += [_part(branch, columns, asked, place) for place in source.places(kind)]
-    rows = " UNION ALL ".join(parts or [_none(names)])
+            chosen = _chosen({name: branch.column(name, source.dialect) for name in names}, source.dialect)
+            where = _where(branch, asked)
+            parts += [f"SELECT {chosen} FROM {place} WHERE {where}" for place in source.places(kind)]
+    none = f"SELECT {_chosen(dict.fromkeys(names, 'NULL'), source.dialect)} WHERE false"
+    rows = " UNION ALL ".join(parts or [none])
     return rows if condition == predicate.TRUE else f"SELECT * FROM ({rows}) AS told WHERE {condition}"
 
 
-def _part(branch: relations.Branch, columns: Mapping[str, str], asked: Plan | Listing, place: str) -> str:
+def _chosen(columns: Mapping[str, str], dialect: Dialect) -> str:
+    """The list of a SELECT; nothing has a type as well, so that the parts of a union agree."""
     types = _types()
-    chosen = ", ".join(
-        f'{sql if sql != "NULL" else f"CAST(NULL AS {types[name]})"} AS "{name}"' for name, sql in columns.items()
-    )
+    told = {name: dialect.null(types[name]) if sql == "NULL" else sql for name, sql in columns.items()}
+    return ", ".join(f"{sql} AS {dialect.identifier(name)}" for name, sql in told.items()) or "1 AS one"
+
+
+def _where(branch: relations.Branch, asked: Plan | Listing) -> str:
     where = f"time_ns >= {asked.start_ns} AND time_ns < {asked.end_ns}"
     where += f" AND {branch.where}" if branch.where else ""
     if branch.kind in (*relations.ROLLUPS, "ends") and isinstance(asked, Plan) and asked.kinds:
         where += f" AND kind IN ({', '.join(repr(kind) for kind in asked.kinds)})"
-    return f"SELECT {chosen or '1 AS one'} FROM {place} WHERE {where}"
+    return where
 
 
 def _types() -> dict[str, str]:
     own = dict.fromkeys((f"{name}{relations.ONCE}" for name in relations.OWN), "BIGINT")
     kept = {name: type_ for kind in KINDS.values() for name, type_ in kind.columns}
     return kept | own | {"family": "VARCHAR", "flows": "BIGINT", "start_ns": "BIGINT"}
-
-
-def _none(names: Sequence[str]) -> str:
-    types = _types()
-    chosen = ", ".join(f'CAST(NULL AS {types[name]}) AS "{name}"' for name in names)
-    return f"SELECT {chosen or '1 AS one'} WHERE false"
