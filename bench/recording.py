@@ -76,10 +76,11 @@ for port in itertools.cycle(range(5000, 5004)):
 """
 
 
-def used(pid: int) -> float:
+def used(pid: int) -> tuple[float, float]:
     """Seconds of CPU that a process took so far, and those that it started and that have ended."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, words[11:15])) / _TICKS
+    own, others = (sum(map(int, part)) / _TICKS for part in (words[11:13], words[13:15]))
+    return own, others
 
 
 def peak(pid: int) -> int:
@@ -92,16 +93,23 @@ def measure(process: subprocess.Popen[bytes], seconds: float) -> None:
     """Prints what the process took, minute by minute and in all; the first interval is of its start."""
     time.sleep(2 * INTERVAL)
     begun, first, most = time.monotonic(), used(process.pid), 0
-    while (past := time.monotonic() - begun) < seconds:
-        before, since = used(process.pid), time.monotonic()
+    before, since = first, begun
+    while (past := since - begun) < seconds:
         Path(f"/proc/{process.pid}/clear_refs").write_text("5")
         time.sleep(min(60.0, max(seconds - past, 1.0)))
-        share = 100 * (used(process.pid) - before) / (time.monotonic() - since)
+        after, now = used(process.pid), time.monotonic()
         most = max(most, peak(process.pid))
-        print(f"{past:6.0f} s   {share:5.2f} % of a CPU   {peak(process.pid):4} MB at most", flush=True)
-    share = 100 * (used(process.pid) - first) / (time.monotonic() - begun)
-    print(f"CPU {share:5.2f} %   ratio {share / CPU_BAR:5.2f} to the bar of {CPU_BAR} %")
-    print(f"RSS {most:5} MB  ratio {most / RSS_BAR:5.2f} to the bar of {RSS_BAR} MB")
+        print(f"{past:6.0f} s   {share(before, after, now - since)}   {peak(process.pid):4} MB at most", flush=True)
+        before, since = after, now
+    every = 100 * (sum(before) - sum(first)) / (since - begun)
+    print(f"CPU {share(first, before, since - begun)}, {every:5.2f} % in all   ratio {every / CPU_BAR:5.2f} to the bar")
+    print(f"RSS {most:5} MB   ratio {most / RSS_BAR:5.2f} to the bar of {RSS_BAR} MB")
+
+
+def share(before: tuple[float, float], after: tuple[float, float], seconds: float) -> str:
+    """What the process took of a CPU, and what those took that it started."""
+    own, others = (100 * (now - then) / seconds for then, now in zip(before, after, strict=True))
+    return f"{own:5.2f} % of a CPU, {others:5.2f} % to seal"
 
 
 def rows(lake: str) -> None:
