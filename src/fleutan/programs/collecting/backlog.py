@@ -92,9 +92,9 @@ class Backlog:
 
     @property
     def ended(self) -> bool:
-        """Whether everything that came was taken and no more will come."""
+        """Whether everything that came was taken and no more will come; never where ``take`` still has to raise."""
         with self._came:
-            return self._ended and not self._batches
+            return self._ended and not self._batches and self._trouble is None
 
     def account(self) -> Waiting:
         """What went through until now."""
