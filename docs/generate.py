@@ -20,6 +20,7 @@ from fleutan.analysis.rules import THRESHOLDS
 from fleutan.config.sections import Config, Entry
 from fleutan.faces.cli import CONTEXT, cli
 from fleutan.fields import FIELDS
+from fleutan.past.parameters import PARAMETERS
 from fleutan.lake.retention import DAY, DEFAULTS
 
 ROOT = Path(__file__).parent
@@ -188,6 +189,15 @@ def _kept() -> Iterator[str]:
         yield f"| `{kind}` | `{{ days = {keep.age_ns / DAY:g}, bytes = '{keep.octets / (1 << 30):g} GiB' }}` |"
 
 
+def http_page() -> str:
+    """The page on HTTP, with the parameters of its questions put in."""
+    text = (ROOT / "reference/http.md").read_text()
+    before, begin, rest = text.partition("<!-- parameters: made by docs/generate.py -->\n")
+    _, end, after = rest.partition("<!-- end of parameters -->\n")
+    rows = [f"| `{name}` | {_cell(said)} |" for name, said in PARAMETERS.items()]
+    return "\n".join([before + begin + "| Parameter | Meaning |", "|---|---|", *rows, end + after])
+
+
 def man_page() -> str:
     """The manual page in man(7)."""
     lines = [
@@ -228,6 +238,7 @@ PAGES = {
     "reference/commands.md": commands_page,
     "reference/configuration.md": configuration_page,
     "reference/fields.md": fields_page,
+    "reference/http.md": http_page,
     "man/fleutan.1": man_page,
 }
 
