@@ -50,8 +50,8 @@ def tables(found: Decoded, header: int = WHOLE) -> Iterator[Table]:
             columns = _with_headers(found, all_of, header) if number != FLOW and header else all_of.table.columns
             some = {name: column if mine.all() else column.take(mine) for name, column in columns.items()}
             yield Table(kind, _timed(some, told), all_of.table.reading)
-    if found.samples is not None and found.samples.counters.structures:
-        yield counters(found, found.samples.counters)
+    if found.samples is not None and len(counted := counters(found, found.samples.counters)):
+        yield counted
 
 
 def _timed(columns: Mapping[str, Column], told: str) -> dict[str, Column]:
@@ -101,6 +101,8 @@ def counters(found: Decoded, read: sflow.Counters) -> Table:
     ``count`` is a whole number, ``gauge`` another; strings, addresses and arrays are left out.
     """
     samples, parts = read.samples, list(_known_numbers(read))
+    if not parts:
+        return Table("counters", {})
     row = _joined([part.rows for part in parts])
     datagram = samples.values["datagram"][row]
     place = found.sflow_rows[datagram]
@@ -110,7 +112,7 @@ def counters(found: Decoded, read: sflow.Counters) -> Table:
     columns |= {name: Column(samples.values[name][row]) for name in ("ds_class", "ds_index")}
     columns |= _words(parts) | _values(parts)
     reading = Reading("", "", int(found.datagrams.at_ns.max(initial=0)), 0, SOURCE)
-    return Table("counters", columns, reading)
+    return Table("counters", {name: column for name, column in columns.items() if _is_known(column)}, reading)
 
 
 def _known_numbers(read: sflow.Counters) -> Iterator[_Counter]:
