@@ -20,8 +20,8 @@ from fleutan.analysis.rules import THRESHOLDS
 from fleutan.config.sections import Config, Entry
 from fleutan.faces.cli import CONTEXT, cli
 from fleutan.fields import FIELDS
-from fleutan.past.parameters import PARAMETERS
 from fleutan.lake.retention import DAY, DEFAULTS
+from fleutan.past.parameters import PARAMETERS
 
 ROOT = Path(__file__).parent
 #: What the exit status says, as in faces/cli/__init__.py.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.exporting import AGENT, AT_NS, EXPORTER, batch, flows, sent, sflow
+from tests.exporting import AGENT, AT_NS, EXPORTER, batch, sent, sflow
 from tests.exports.sflowtool.received import PACKET, counter_element, counters, discard, flow, flow_element, header
 
 from fleutan.lake.kinds import KINDS

@@ -78,7 +78,12 @@ def test_it_ends_when_all_is_taken() -> None:
 
 def test_who_waits_is_woken_and_told_what_went_wrong() -> None:
     backlog = Backlog()
-    other = threading.Timer(0.01, lambda: (backlog.put(batch(b"came")), backlog.end(OSError("gone"))))
+
+    def come() -> None:
+        backlog.put(batch(b"came"))
+        backlog.end(OSError("gone"))
+
+    other = threading.Timer(0.01, come)
     other.start()
     assert strings(backlog.take(DEADLINE)) == [b"came"]
     other.join(DEADLINE)

@@ -14,8 +14,8 @@ from tests.exports.sflowtool.received import counter_element, counters, flow, he
 from tests.protocols.netflow.making import RECORD, record_5, set_of, v5, v9
 
 from fleutan.errors import FleutanError
-from fleutan.lake.storage import files_of
 from fleutan.lake.kinds import KINDS
+from fleutan.lake.storage import files_of
 from fleutan.lake.writer import Writer
 from fleutan.programs.collecting import ACCOUNTS_NS, FAILED, Collector, collect, imported
 from fleutan.programs.collecting.backlog import Backlog, Waiting
@@ -42,7 +42,7 @@ class Kept:
     def tick(self, now_ns: int) -> None:
         self.ticks.append(now_ns)
 
-    def settled(self, octets: int, seconds: float) -> bool:
+    def settled(self, _octets: int, _seconds: float) -> bool:
         self.unsettled -= 1
         return self.unsettled < 0
 
@@ -178,7 +178,7 @@ def counted(lake: Path, kind: str, what: str = "count(*)") -> int:
     files = sorted((lake / kind).rglob("*.parquet"))
     if not files:
         return 0
-    [[found]] = duckdb.sql(f"SELECT {what} FROM {files_of(KINDS[kind], files)}").fetchall()
+    [[found]] = duckdb.connect().execute(f"SELECT {what} FROM {files_of(KINDS[kind], files)}").fetchall()
     return int(found or 0)
 
 
