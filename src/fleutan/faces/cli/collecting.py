@@ -132,7 +132,7 @@ def tell_status(words: Mapping[str, Any]) -> None:
             sys.stdout.buffer.write(piece)
         return
     look = Look(screen(sys.stdout))
-    for line in collectors.page(found, look, time.time_ns()):
+    for line in collectors.page(found, look):
         click.echo(line)
 
 

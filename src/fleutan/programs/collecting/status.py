@@ -22,8 +22,6 @@ from fleutan.fields import require
 from fleutan.table import Reading, Table
 
 FOLDER = ".status"
-#: Who has said nothing for so long, in ns, is not well, or not there.
-QUIET_NS = 10 * 10**9
 #: A column's values where none is known, by the catalogue's type.
 _FILLERS = {"int": 0, "float": 0.0, "bool": False}
 

@@ -13,7 +13,7 @@ from fleutan.programs.collecting.status import table
 from fleutan.sources.exporters import Problem
 
 
-def page(found: Sequence[Mapping[str, Any]], look: Look, now_ns: int) -> Iterator[str]:
+def page(found: Sequence[Mapping[str, Any]], look: Look) -> Iterator[str]:
     """One after the other; a line where there is none."""
     if not found:
         yield "nobody collects into this lake"
@@ -21,7 +21,6 @@ def page(found: Sequence[Mapping[str, Any]], look: Look, now_ns: int) -> Iterato
         if place:
             yield ""
         yield from _collector(one, look)
-    del now_ns
 
 
 def _collector(one: Mapping[str, Any], look: Look) -> Iterator[str]:
