@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A lake of known content, and requests to an ASGI application without a network."""
+"""A lake of known content, requests to an ASGI application without a network, and a server on loopback."""
 
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
+import socket
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -148,3 +152,68 @@ def until(condition: Callable[[], object], seconds: float = 10) -> None:
         if time.monotonic() > end:
             raise TimeoutError(condition)
         time.sleep(0.01)
+
+
+# -- a server
+
+
+class Served(NamedTuple):
+    """A server on loopback."""
+
+    port: int
+    server: Any
+
+    @property
+    def connections(self) -> int:
+        return len(self.server.server_state.connections)
+
+    def connect(self, octets: bytes = b"", buffer: int = 0) -> socket.socket:
+        """A connection on which these octets were sent; ``buffer`` is how much the client takes."""
+        found = socket.socket()
+        if buffer:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        found.settimeout(10)
+        found.connect(("127.0.0.1", self.port))
+        found.sendall(octets)
+        return found
+
+    def get(self, target: str, **headers: str) -> Answered:
+        """Asks with a client of the standard library."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", target, headers=headers)
+            response = connection.getresponse()
+            named = {name.lower(): value for name, value in response.getheaders()}
+            return Answered(response.status, named, response.read(), True)
+        finally:
+            connection.close()
+
+
+def get(target: str) -> bytes:
+    """A request's octets."""
+    return f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+@contextmanager
+def served(service: Any, buffer: int = 0, app: Callable[[Any], Any] | None = None) -> Iterator[Served]:
+    """Serves in a thread; with ``buffer`` the kernel keeps about so much of an answer; ``app`` is made of a desk."""
+    from fleutan.faces.web.desk import Desk
+    from fleutan.faces.web.serving import Listen, Server, listening
+
+    listen = Listen(("127.0.0.1",), 0)
+    (one,) = listening(listen)
+    if buffer:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+    desk = Desk(service)
+    server = Server(desk, None, None, listen)
+    if app is not None:
+        server.config.loaded_app = app(desk)
+    thread = threading.Thread(target=server.run, args=([one],))
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield Served(one.getsockname()[1], server)
+    finally:
+        server.end()
+        thread.join()
+        one.close()

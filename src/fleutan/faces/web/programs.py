@@ -39,7 +39,7 @@ class Running:
 
 
 @contextmanager
-def running(programs: Sequence[Program], ended: Callable[[], None]) -> Iterator[Running]:
+def running(programs: Sequence[Program], ended: Callable[[], None], drain: float = DRAIN) -> Iterator[Running]:
     """Runs the programs meanwhile; calls ``ended`` when one of them ends by itself."""
     found = Running()
     threads = [
@@ -53,9 +53,9 @@ def running(programs: Sequence[Program], ended: Callable[[], None]) -> Iterator[
     finally:
         found.ending.set()
         for thread in threads:
-            thread.join(DRAIN)
+            thread.join(drain)
             if thread.is_alive():
-                LOG.error("%s did not end within %g s", thread.name, DRAIN)
+                LOG.error("%s did not end within %g s", thread.name, drain)
 
 
 def _run(program: Program, found: Running, ended: Callable[[], None]) -> None:

@@ -11,10 +11,11 @@ import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -25,6 +26,7 @@ from fleutan.faces.web.connections import bounded, watch
 from fleutan.faces.web.desk import Desk
 from fleutan.faces.web.programs import Program, running
 from fleutan.faces.web.tokens import Tokens
+from fleutan.sources.service import Service as Manager
 
 LOG = logging.getLogger("fleutan.web")
 #: Metroflux's port.
@@ -87,15 +89,39 @@ class Server(uvicorn.Server):
             timeout_keep_alive=bounds.keep_alive_seconds,
             timeout_graceful_shutdown=GRACE,
             h11_max_incomplete_event_size=bounds.line + HEADERS,
+            callback_notify=self._alive,
+            timeout_notify=1,
         )
         config.load()
         config.ssl = context
         super().__init__(config)
         self._desk, self._tokens, self._context, self._listen = desk, tokens, context, listen
+        self._manager = Manager()
+
+    async def _alive(self) -> None:
+        self._manager.alive()
 
     def end(self) -> None:
         """Ends the server; may be called by any thread."""
         self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end the server, and nothing else of the process: what runs beside ends after it.
+
+        A second one acts as it did before.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        with ExitStack() as held:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                held.callback(signal.signal, number, signal.signal(number, self._stop))
+            yield
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        self.end()
+        signal.signal(number, signal.SIG_DFL)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens; begins to look after connections."""
@@ -104,9 +130,11 @@ class Server(uvicorn.Server):
         self._watching = loop.create_task(watch(self.server_state.connections))
         if threading.current_thread() is threading.main_thread():
             loop.add_signal_handler(signal.SIGHUP, self.again)
+        self._manager.ready(f"serving {self._desk.service.root}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends what goes on, then the connections."""
+        self._manager.stopping("ending what is answered")
         self._watching.cancel()
         self._desk.close()
         await super().shutdown(sockets)

@@ -98,6 +98,7 @@ class Spool:
     def _put(self, octets: bytes) -> None:
         with self._changed:
             while not self._closed and not self._fits(len(octets)):
+                self.begin()  # who waits for the client must not keep back what is there
                 if not self._changed.wait(self._bounds.patience):
                     raise ReaderSlow("the client took nothing of the answer for too long")
             if self._closed:
