@@ -59,6 +59,13 @@ def test_without_an_end_it_goes_on_for_ever_and_without_a_window_from_now() -> N
     assert follow("traffic", {"start": "1"}, start_ns=0).width_ns == MINUTE
 
 
+def test_of_jobs_it_is_their_time_that_is_told() -> None:
+    ended = follow("traffic", {"jobid": "1"}, end_ns=NOW - MINUTE)
+    assert (ended.start_ns, ended.end_ns) == (NOW - HOUR, NOW - MINUTE)
+    runs = follow("traffic", {"gridjobid": "1"})
+    assert (runs.start_ns, runs.end_ns) == (NOW - HOUR, FOREVER)
+
+
 def test_modules_of_a_whole_window_do_not_go_on() -> None:
     with pytest.raises(UsageError, match="owners has no intervals"):
         follow("owners", {})

@@ -17,6 +17,7 @@ from fleutan.faces.web.bounds import Service
 from fleutan.faces.web.desk import Desk
 from fleutan.past.modules import MODULES
 from fleutan.past.parameters import PARAMETERS
+from fleutan.sources.jobs import Job
 
 WHOLE = (LENGTH * OCTETS, LENGTH * PACKETS)
 
@@ -72,11 +73,36 @@ def test_intervals_that_are_asked_for(app: Application) -> None:
     assert set(figures(found.text)) == {(5 * OCTETS, 5 * PACKETS)}
 
 
-@pytest.mark.parametrize("target", ["/traffic?jobid=10111213&time=-1h:0&filter=icmp", "/traffic?gridjobid=23162"])
-def test_jobs_are_never_left_out_silently(app: Application, target: str) -> None:
-    found = ask(app, target)
-    assert found.status == 400
-    assert found.text.partition(":")[2] == " nobody is named who knows of jobs: see [jobs] of the configuration\n"
+@pytest.fixture
+def batch(service: Service, first_ns: int) -> Iterator[Application]:
+    """The application, where somebody knows of a job, and of a grid job of which that is a part."""
+    one = Job(("node-2",), ("10.0.0.2",), first_ns, first_ns + 60 * SECOND)
+    two = Job(("node-3",), ("10.0.0.3",), first_ns, first_ns + 60 * SECOND)
+    jobs = {"jobid": {"10111213": (one,)}.__getitem__, "gridjobid": {"23162": (one, two)}.__getitem__}
+    desk = Desk(replace(service, jobs=jobs))
+    yield application(desk)
+    desk.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "rows"),
+    [
+        ("/traffic?gridjobid=23162", 30),
+        ("/traffic?jobid=10111213&time=-1h:0&filter=icmp", 0),
+        ("/traffic?jobid=10111213&time=-1h:0&filter=tcp", 150),
+        ("/traffic?jobid=10111213&gridjobid=23162&time=-1h:0", 300),
+    ],
+)
+def test_traffic_of_jobs(batch: Application, target: str, rows: int) -> None:
+    assert added(ask(batch, target).text) == (rows * OCTETS, rows * PACKETS)
+
+
+def test_jobs_are_never_left_out_silently(app: Application) -> None:
+    found = ask(app, "/traffic?jobid=10111213&time=-1h:0&filter=icmp")
+    assert (found.status, found.text) == (
+        400,
+        "jobid: nobody is named who knows of jobs: see [jobs] of the configuration\n",
+    )
 
 
 # -- addresses

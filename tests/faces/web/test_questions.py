@@ -9,7 +9,7 @@ from tests.asking import LENGTH, SECOND
 from fleutan.errors import UsageError
 from fleutan.faces.web.bounds import Service
 from fleutan.faces.web.failures import NoSuchModule
-from fleutan.faces.web.questions import included, question
+from fleutan.faces.web.questions import included, noted, question
 from fleutan.past.request import MINUTE
 
 
@@ -55,7 +55,7 @@ def test_protocols_by_name_and_number() -> None:
     [
         ("nope", {}, NoSuchModule, "no module is called 'nope'"),
         ("x" * 100, {}, NoSuchModule, "no module is called '" + "x" * 40 + "'"),
-        ("traffic", {"jobid": "1"}, UsageError, "jobid: no look-up of jobs is configured here"),
+        ("traffic", {"jobid": "1"}, UsageError, "jobid: nobody is named who knows of jobs"),
         ("traffic", {"wait": "never"}, UsageError, "wait=never: say yes or no"),
         ("traffic", {"format": "x"}, UsageError, "traffic has no format 'x'"),
         ("traffic", {"x": ""}, UsageError, "no parameter is called 'x'"),
@@ -66,3 +66,8 @@ def test_what_cannot_be_understood_is_said(
 ) -> None:
     with pytest.raises(error, match=why):
         question(service, module, words)
+
+
+def test_notes_are_one_line_of_plain_signs() -> None:
+    assert noted(()) == {}
+    assert noted(("20m é\r\nSet-Cookie: x", "b")) == {"Fleutan-Note": "20m ???Set-Cookie: x; b"}

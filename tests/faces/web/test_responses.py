@@ -13,16 +13,16 @@ from tests.asking import ask, asked, scope_of, served, until
 
 from fleutan.errors import FleutanError, UsageError
 from fleutan.faces.web.bounds import Service
-from fleutan.faces.web.desk import Desk, Work, Written
-from fleutan.faces.web.responses import Streaming, noted, plain, problem, text_failure
+from fleutan.faces.web.desk import Desk, Head, Work, Written
+from fleutan.faces.web.responses import Streaming, plain, problem, text_failure
 
 
-def answering(written: Written, headers: dict[str, str] | None = None) -> Any:
+def answering(written: Written) -> Any:
     """What makes an application of a desk that answers so."""
 
     def made(desk: Desk) -> Any:
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            await Streaming(desk.ask(written), "image/x-test", headers or {}, text_failure)(scope, receive, send)
+            await Streaming(desk.ask(written), text_failure)(scope, receive, send)
 
         return app
 
@@ -37,7 +37,12 @@ def long(work: Work) -> Iterator[bytes]:
 
 
 def test_an_answer_has_its_kind_and_its_headers(desk: Desk) -> None:
-    found = ask(answering(lambda _: [b"a", b"b"], {"x-more": "1"})(desk), "/")
+    def two(work: Work) -> Iterator[bytes]:
+        work.head = Head("image/x-test", {"X-More": "1"})
+        yield b"a"
+        yield b"b"
+
+    found = ask(answering(two)(desk), "/")
     assert (found.status, found.body, found.whole) == (200, b"ab", True)
     assert (found.headers["content-type"], found.headers["x-more"]) == ("image/x-test", "1")
     assert "content-length" not in found.headers
@@ -136,11 +141,6 @@ def test_a_client_that_is_too_slow_is_given_up(service: Service) -> None:
             octets += received
         assert octets.startswith(b"HTTP/1.1 200 OK\r\n")
         assert not octets.endswith(b"0\r\n\r\n")
-
-
-def test_notes_are_one_line_of_plain_signs() -> None:
-    assert noted(()) == {}
-    assert noted(("20m é\r\nSet-Cookie: x", "b")) == {"Fleutan-Note": "20m ???Set-Cookie: x; b"}
 
 
 def test_small_answers() -> None:

@@ -20,8 +20,8 @@ from fleutan.exports import forms
 from fleutan.faces.web import schema, status
 from fleutan.faces.web.desk import Desk
 from fleutan.faces.web.failures import PROBLEM, NoSuchModule, WrongMethod
-from fleutan.faces.web.questions import question
-from fleutan.faces.web.responses import Streaming, noted, plain, problem
+from fleutan.faces.web.questions import answering
+from fleutan.faces.web.responses import Streaming, plain, problem
 from fleutan.faces.web.words import words_of
 from fleutan.past.modules import MODULES
 
@@ -46,14 +46,14 @@ def _routes(desk: Desk) -> APIRouter:
     async def ask(module: schema.ModuleName, request: Request, parameters: BaseModel) -> Response:
         """Asks a module; the answer is JSON unless a format is said."""
         words_of(request.scope["query_string"])  # nothing is given twice
-        asked = question(desk.service, module.value, schema.words(parameters), "json")
-        work = desk.ask(asked.pieces, follows=asked.follow is not None)
-        return Streaming(work, asked.media_type, noted(asked.notes), problem)
+        words = schema.words(parameters)
+        work = desk.ask(answering(module.value, words, "json"), follows=words.get("wait") == "yes")
+        return Streaming(work, problem)
 
     async def state(request: Request) -> Response:
         """The node, its load, and the modules with the time of their first record."""
         _nothing_asked(request)
-        return Streaming(desk.ask(status.document), "application/json", {}, problem)
+        return Streaming(desk.ask(status.document), problem)
 
     async def modules(request: Request) -> Response:
         """The questions that have names, and their formats."""

@@ -12,10 +12,12 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from math import inf
+from types import MappingProxyType
+from typing import NamedTuple
 
 from fleutan.errors import FleutanError, UsageError
 from fleutan.faces.web.bounds import Service
@@ -65,11 +67,22 @@ class Places:
                 self._waiting -= 1
 
 
+class Head(NamedTuple):
+    """What is said before an answer: what it is, and further headers."""
+
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
 class Work:
-    """One question that is worked on: its time, its rows, and whether anybody still wants it."""
+    """One question that is worked on: its time, its rows, and whether anybody still wants it.
+
+    ``head`` is set by who writes the answer, before the first piece.
+    """
 
     def __init__(self, service: Service, places: Places, spool: Spool) -> None:
         self.service, self.spool = service, spool
+        self.head = Head()
         self._places = places
         self._stopped = threading.Event()
         self._why: FleutanError | None = None

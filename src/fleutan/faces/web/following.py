@@ -9,6 +9,7 @@ from math import inf
 
 from fleutan.errors import UsageError
 from fleutan.faces.web.desk import Work
+from fleutan.past.jobs import NAMES
 from fleutan.past.request import MIDDLE, SECOND, Request
 from fleutan.query.times import FOREVER
 from fleutan.table import Table
@@ -80,9 +81,18 @@ def following(request: Request, words: Mapping[str, str], now_ns: int, settle_ns
         raise UsageError(f"{request.module} has no intervals: ask it without wait=yes, again and again")
     if words.get("format") == "parquet":
         raise UsageError("a Parquet file ends before it can be read: ask for it without wait=yes")
-    end_ns = request.end_ns if any(word in words for word in ENDS) else FOREVER
-    start_ns = request.start_ns if any(word in words for word in WINDOWS) else now_ns
+    start_ns, end_ns = _window(request, words, now_ns)
     return Following(start_ns, end_ns, _width(request, now_ns), settle_ns)
+
+
+def _window(request: Request, words: Mapping[str, str], now_ns: int) -> tuple[int, int]:
+    if any(word in words for word in ENDS):
+        return request.start_ns, request.end_ns
+    if any(word in words for word in WINDOWS):
+        return request.start_ns, FOREVER
+    if any(word in words for word in NAMES):  # of jobs: theirs, and of one that runs what is to come
+        return request.start_ns, request.end_ns if request.end_ns < now_ns else FOREVER
+    return now_ns, FOREVER
 
 
 def _width(request: Request, now_ns: int) -> int:

@@ -14,9 +14,10 @@ from fleutan.faces.web import status
 from fleutan.faces.web.desk import Desk
 from fleutan.faces.web.failures import NoSuchModule, WrongMethod
 from fleutan.faces.web.page import page
-from fleutan.faces.web.questions import question
-from fleutan.faces.web.responses import Streaming, noted, plain, text_failure
+from fleutan.faces.web.questions import answering, no_such
+from fleutan.faces.web.responses import Streaming, plain, text_failure
 from fleutan.faces.web.words import words_of
+from fleutan.past.modules import MODULES
 
 #: Where the status stands.
 STATUS = ("/status", "/services/status")
@@ -54,11 +55,12 @@ class Historic:
     def _status(self, words: dict[str, str]) -> Response:
         if beyond := sorted(set(words) - {"status"}):
             raise UsageError(f"status has no parameter {beyond[0][:40]!r}")
-        return Streaming(self._desk.ask(status.text), "text/plain; charset=utf-8", {}, text_failure)
+        return Streaming(self._desk.ask(status.text), text_failure)
 
     def _ask(self, module: str, words: dict[str, str]) -> Response:
         if module.startswith("services/"):
             raise NoSuchModule(f"no service is called {module[9:49]!r}; there is status")
-        asked = question(self._desk.service, module, words)
-        work = self._desk.ask(asked.pieces, follows=asked.follow is not None)
-        return Streaming(work, asked.media_type, noted(asked.notes), text_failure)
+        if module not in MODULES:
+            raise no_such(module)
+        work = self._desk.ask(answering(module, words), follows=words.get("wait") == "yes")
+        return Streaming(work, text_failure)

@@ -13,7 +13,7 @@ from fleutan.exports import forms
 from fleutan.exports.como import FORMATS, default_format
 from fleutan.exports.como.options import Options, proto_number
 from fleutan.faces.web.bounds import Service
-from fleutan.faces.web.desk import Work
+from fleutan.faces.web.desk import Head, Work, Written
 from fleutan.faces.web.failures import NoSuchModule
 from fleutan.faces.web.following import Following, following
 from fleutan.past.modules import MODULES
@@ -21,6 +21,9 @@ from fleutan.past.parameters import Moment, understood
 from fleutan.past.request import Request
 from fleutan.sources.names import services
 from fleutan.table import Table
+
+#: A header with what is to be known of how a question was understood.
+NOTE = "Fleutan-Note"
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,33 @@ class Question:
         return self.follow.tables(work, self.request) if self.follow else work.tables(self.request)
 
 
+def answering(module: str, words: Mapping[str, str], form: str = "") -> Written:
+    """What answers a request, in a thread: understanding it may mean asking who knows of jobs, and of names.
+
+    Raises what ``question`` raises.
+    """
+
+    def written(work: Work) -> Iterator[bytes]:
+        asked = question(work.service, module, words, form)
+        work.head = Head(asked.media_type, noted(asked.notes))
+        yield from asked.pieces(work)
+
+    return written
+
+
+def noted(notes: tuple[str, ...]) -> dict[str, str]:
+    """The header that says the notes, if there are any."""
+    line = "; ".join(notes).encode("ascii", "replace").decode()
+    return {NOTE: "".join(sign if sign.isprintable() else "?" for sign in line)} if notes else {}
+
+
 def question(service: Service, module: str, words: Mapping[str, str], form: str = "") -> Question:
     """What a request means; ``form`` is the one that is taken where none is said, '' the module's own.
 
     Raises NoSuchModule, and UsageError for what cannot be understood.
     """
     if module not in MODULES:
-        raise NoSuchModule(f"no module is called {module[:40]!r}; there are {', '.join(MODULES)}")
+        raise no_such(module)
     wait = words.get("wait", "no")
     if wait not in ("yes", "no"):
         raise UsageError(f"wait={wait[:40]}: say yes or no")
@@ -68,6 +91,11 @@ def question(service: Service, module: str, words: Mapping[str, str], form: str 
     request = follow.asked(request) if follow else request
     form = form_of(module, words.get("format") or form)
     return Question(request, form, options_of(request, words, follow), asked.notes, follow)
+
+
+def no_such(module: str) -> NoSuchModule:
+    """The error that says which modules there are."""
+    return NoSuchModule(f"no module is called {module[:40]!r}; there are {', '.join(MODULES)}")
 
 
 def form_of(module: str, form: str) -> str:

@@ -5,19 +5,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from fleutan.errors import FleutanError
 from fleutan.faces.web import failures
-from fleutan.faces.web.desk import Work
+from fleutan.faces.web.desk import Head, Work
 from fleutan.faces.web.spool import ReaderGone
 
 LOG = logging.getLogger("fleutan.web")
-#: A header with what is to be known of how a question was understood.
-NOTE = "Fleutan-Note"
 #: Of every response: an answer is of its moment, and is what it says that it is; a page loads nothing.
 ALWAYS = {
     "Cache-Control": "no-store",
@@ -46,18 +44,11 @@ def problem(error: Exception) -> Response:
     return Response(failures.problem(error), failures.status_of(error), headers, failures.PROBLEM)
 
 
-def noted(notes: tuple[str, ...]) -> dict[str, str]:
-    """The header that says the notes, if there are any."""
-    line = "; ".join(notes).encode("ascii", "replace").decode()
-    return {NOTE: "".join(sign if sign.isprintable() else "?" for sign in line)} if notes else {}
-
-
 class Streaming(Response):
     """Sends what a Work writes.  An error before the first octet has a status, later ones break the answer off."""
 
-    def __init__(self, work: Work, media_type: str, headers: Mapping[str, str], failed: Failed) -> None:
-        super().__init__(None, 200, {**ALWAYS, **headers}, media_type)
-        del self.headers["content-length"]
+    def __init__(self, work: Work, failed: Failed) -> None:
+        super().__init__()
         self._work, self._failed = work, failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +70,7 @@ class Streaming(Response):
         except Exception as error:  # each has its status
             await self._failed(error)(scope, receive, send)
             return
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send({"type": "http.response.start", "status": 200, "headers": _headers(self._work.head)})
         try:
             async for octets in spool.pieces():
                 await send({"type": "http.response.body", "body": octets, "more_body": True})
@@ -89,6 +80,11 @@ class Streaming(Response):
             LOG.warning("%s broke off: %s", scope["path"], error)
             return  # without an end, so that the client sees that the answer is not whole
         await send({"type": "http.response.body", "body": b""})
+
+
+def _headers(head: Head) -> list[tuple[bytes, bytes]]:
+    found = {**ALWAYS, "Content-Type": head.media_type, **head.headers}
+    return [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in found.items()]
 
 
 async def _gone(receive: Receive) -> None:
