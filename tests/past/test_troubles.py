@@ -24,7 +24,7 @@ RECORDS = lakes.records(20)
         (
             'IO Error: Cannot open file "x": Permission denied',
             FleutanError,
-            'cannot be read: Cannot open file "x": Per',
+            'read: Cannot open file "x": Permission denied',
         ),
     ],
 )

@@ -121,7 +121,9 @@ def test_counters_stand_in_long_form_without_what_an_agent_does_not_know() -> No
 
 
 def test_counters_that_are_no_whole_numbers_are_gauges() -> None:
-    load = counter_element(2003, *(0.25 if type_.type.code == "f" else 3 for type_ in COUNTER_FORMS[2003][0].fields))
+    load = counter_element(
+        2003, *(0.25 if getattr(type_.type, "code", "") == "f" else 3 for type_ in COUNTER_FORMS[2003][0].fields)
+    )
     rows = list(tables(batch(sflow(counters(load))))["counters"].rows())
     gauges = {row["counter"]: row["gauge"] for row in rows if row["gauge"] is not None}
     counts = {row["counter"]: row["count"] for row in rows if row["count"] is not None}

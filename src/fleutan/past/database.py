@@ -37,7 +37,14 @@ def opened(limits: Limits) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
     spill = _spill()
-    config: dict[str, Any] = {"memory_limit": limits.memory, "preserve_insertion_order": False, "temp_directory": spill}
+    config: dict[str, Any] = {
+        "memory_limit": limits.memory,
+        "preserve_insertion_order": False,
+        "temp_directory": spill,
+        "python_enable_replacements": False,  # SQL names tables, never this program's variables
+        "autoinstall_known_extensions": False,  # nothing is fetched from elsewhere
+        "autoload_known_extensions": False,
+    }
     if limits.threads:
         config["threads"] = limits.threads
     try:

@@ -18,19 +18,20 @@ def _groups() -> str:
 
 
 def _shortened() -> str:
-    """The longest run of zero groups, the first of several, becomes ``::``."""
+    """The longest run of zero groups, the first of several, becomes ``::``; a colon at either end goes."""
     cases = []
     for run in range(8, 1, -1):
         zeros = ":0" * run + ":"
-        at = f"instr(groups, '{zeros}')"
-        cases.append(f"WHEN {at} > 0 THEN groups[:{at} - 1] || '::' || groups[{at} + {len(zeros)}:]")
-    return f"CASE {' '.join(cases)} ELSE groups END"
+        at = f"instr(told, '{zeros}')"
+        cases.append(f"WHEN {at} > 0 THEN told[:{at} - 1] || '::' || told[{at} + {len(zeros)}:]")
+    text = f"CASE {' '.join(cases)} ELSE told END"
+    return f"regexp_replace(regexp_replace({text}, '^:([^:])', '\\1'), '([^:]):$', '\\1')"
 
 
+# A macro is written out wherever it is used, and binding what is written out takes time: the lambda has the groups once.
 MACROS = (
     f"CREATE MACRO fleutan_groups(hi, lo) AS {_groups()}",
-    f"CREATE MACRO fleutan_short(groups) AS {_shortened()}",
-    "CREATE MACRO fleutan_trim(text) AS regexp_replace(regexp_replace(text, '^:([^:])', '\\1'), '([^:]):$', '\\1')",
     f"CREATE MACRO address(hi, lo) AS CASE WHEN hi IS NULL THEN NULL WHEN {_V4} THEN {_QUAD} "
-    f"WHEN {_COMPATIBLE} THEN '::' || {_QUAD} ELSE fleutan_trim(fleutan_short(fleutan_groups(hi, lo))) END",
+    f"WHEN {_COMPATIBLE} THEN '::' || {_QUAD} "
+    f"ELSE list_transform([fleutan_groups(hi, lo)], lambda told: {_shortened()})[1] END",
 )

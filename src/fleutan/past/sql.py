@@ -17,7 +17,7 @@ from fleutan.address import parse_prefix
 from fleutan.errors import FleutanError, UsageError
 from fleutan.lake.kinds import KINDS, Kind
 from fleutan.lake.layout import OPEN
-from fleutan.lake.listing import EVER, snapshot
+from fleutan.lake.listing import EVER, Snapshot, snapshot
 from fleutan.lake.sealing import gather
 from fleutan.lake.storage import files_of, quoted
 from fleutan.past.database import Limits, opened
@@ -80,10 +80,12 @@ def asked(
 
 
 def _begun(connection: DuckDBPyConnection, question: _Question) -> Rows:
-    """The names, and the rows, of which the first are there: most files have been opened by then."""
-    files: list[Path] = []
+    """The names, and the rows, the first of them at once: files are open by then.  Of kinds not named none is."""
+    words = frozenset(re.findall(r"\w+", question.statement.lower()))
+    found = snapshot(question.root, [kind for kind in KINDS if kind in words], *question.window)
+    files = [part.path for parts in found.parts.values() for part in parts]
     try:
-        files += _offer(connection, question)
+        _offer(connection, question, found)
         _close(connection, question.root)
         refuse_writing(connection, question.statement)
         cursor = connection.execute(question.statement)
@@ -148,13 +150,10 @@ def _parsed(connection: DuckDBPyConnection, text: str) -> list[str]:
         return []
 
 
-def _offer(connection: DuckDBPyConnection, question: _Question) -> list[Path]:
-    """Every kind as a view, and the live tables; only of kinds that the statement names are files read, and told."""
+def _offer(connection: DuckDBPyConnection, question: _Question, found: Snapshot) -> None:
+    """Every kind as a view, of those that the statement names with their rows, and the live tables."""
     for macro in MACROS:
         connection.execute(macro)
-    words = frozenset(re.findall(r"\w+", question.statement.lower()))
-    named = [kind for kind in KINDS if kind in words]
-    found = snapshot(question.root, named, *question.window)
     for kind in KINDS.values():
         places = []
         if parts := found.parts.get(kind.name):
@@ -165,14 +164,14 @@ def _offer(connection: DuckDBPyConnection, question: _Question) -> list[Path]:
         connection.execute(f"CREATE VIEW {kind.name} AS {_view(kind, places, question.window)}")
     for name, table in question.live.items():
         connection.register(name, table.arrow())
-    return [part.path for parts in found.parts.values() for part in parts]
 
 
 def _view(kind: Kind, places: Sequence[str], window: tuple[int, int]) -> str:
     columns = []
     for field in kind.fields:
-        if field.type == "address":
-            columns.append(f"address({field.key}_hi, {field.key}_lo) AS {field.key}")
+        if field.type == "address":  # to bind the macro costs, so that it is not where there is no row
+            text = f"address({field.key}_hi, {field.key}_lo)" if places else "CAST(NULL AS VARCHAR)"
+            columns.append(f"{text} AS {field.key}")
         columns += [f'"{name}"' for name in _on_disk(field.key, field.type)]
     none = ", ".join(f'CAST(NULL AS {type_}) AS "{name}"' for name, type_ in kind.columns)
     rows = " UNION ALL BY NAME ".join(places) or f"SELECT {none} WHERE false"
