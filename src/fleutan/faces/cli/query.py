@@ -51,6 +51,9 @@ def _options(function: Any) -> Any:
 @click.option("--wait", is_flag=True, help="Go on as records come.")
 @click.option("--utc", is_flag=True, help="Times in UTC.")
 @click.option("--lake", metavar="DIR", help="The lake's directory.")
+@click.option("--engine", default="duckdb", show_default=True, metavar="ENGINE",
+              help="What reads the lake: duckdb, clickhouse://HOST:PORT, clickhouse://local, spark://HOST:PORT, "
+              "spark://local[2]; ?files= behind it says where the lake is for that engine.")  # fmt: skip
 @click.option("--memory", default="1GB", show_default=True, metavar="SIZE", help="What the question may take.")
 @configured.option
 def command(**words: Any) -> None:

@@ -25,7 +25,8 @@ from fleutan.faces.cli.pages import Look, strips, tabular
 from fleutan.faces.cli.query import WORDS
 from fleutan.faces.cli.terminal import screen
 from fleutan.lake.listing import EVER
-from fleutan.past.engine import Lake, Limits
+from fleutan.past.engine import Limits
+from fleutan.past.engines import opened
 from fleutan.past.jobs import lookups_of
 from fleutan.past.modules import MODULES, answer
 from fleutan.past.parameters import Moment, understood
@@ -68,13 +69,23 @@ def query(words: Mapping[str, Any]) -> None:
     for note in asked.notes:
         click.echo(f"fleutan: note: {printable(note)}", err=True)
     out = sys.stdout.buffer
-    with Lake(lake_of(words["lake"]), Limits(words["memory"])) as lake:
+    told: set[str] = set()
+    with opened(words["engine"], lake_of(words["lake"]), Limits(words["memory"])) as lake:
         options = options_of(asked.request, words)
-        for piece in pieces(form, asked.request, answer(lake, asked.request), options):
+        for piece in pieces(form, asked.request, noting(answer(lake, asked.request), told), options):
             out.write(piece)
         out.flush()
+    for note in sorted(told):
+        click.echo(f"fleutan: note: {printable(note)}", err=True)
     for why, rows in options.left_out.items():
         click.echo(f"fleutan: note: {rows} rows were left out: {why}", err=True)
+
+
+def noting(tables: Iterable[Table], told: set[str]) -> Iterator[Table]:
+    """The same Tables; what their readings lack is put into ``told``."""
+    for table in tables:
+        told.update(table.reading.notes)
+        yield table
 
 
 def parameters(words: Mapping[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from fleutan.analysis.stack import stacked
 from fleutan.errors import FleutanError
 from fleutan.lake.kinds import KINDS, Kind
 from fleutan.lake.listing import Snapshot, snapshot
@@ -20,6 +21,9 @@ from fleutan.past.statements import Places, Statement, counted, grouped, listed,
 from fleutan.query.dialects import Dialect
 from fleutan.query.plan import Listing, Plan
 from fleutan.table import Reading, Table
+
+#: Fewer rows than this do not make a Table if more come.
+LEAST = 10_000
 
 
 class Sealed:
@@ -80,7 +84,8 @@ class Sealed:
         statement = write({kind: self._relations(KINDS[kind], paths) for kind, paths in files.items()}.__getitem__)
         length_ns = max(0, asked.end_ns - asked.start_ns)
         source = f"lake {self.root}, read by {self.name}"
-        yield from self.tables(statement, name, Reading("", "", asked.end_ns, length_ns, source, self._notes(found)))
+        reading = Reading("", "", asked.end_ns, length_ns, source, self._notes(found))
+        yield from gathered(self.tables(statement, name, reading))
         # An engine may pass over in silence what was compacted or became too old meanwhile.
         if not all(path.exists() for paths in files.values() for path in paths):
             raise FleutanError(f"files of {self.root} were replaced while they were read; ask again")
@@ -93,6 +98,18 @@ class Sealed:
         if not kinds:
             return ()
         return (f"{self.name} reads sealed files only: the newest rows of {', '.join(kinds)} are not among these",)
+
+
+def gathered(tables: Iterator[Table]) -> Iterator[Table]:
+    """The same rows in Tables of some thousands of them: an engine may send many of a few."""
+    waiting: Table | None = None
+    for table in tables:
+        waiting = table if waiting is None else stacked(waiting, table)
+        if len(waiting) >= LEAST:
+            yield waiting
+            waiting = None
+    if waiting is not None:
+        yield waiting
 
 
 def _files(found: Snapshot, kinds: Sequence[str]) -> Mapping[str, list[Path]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -61,7 +62,8 @@ class Spark(Sealed):
         for key, value in {**SETTINGS, **self.where.options}.items():
             builder = builder.config(key, value)
         try:
-            return builder.master(master).getOrCreate()
+            with warnings.catch_warnings(action="ignore"):
+                return builder.master(master).getOrCreate()
         except Exception as error:  # Java's, by whatever class
             raise FleutanError(f"no Spark answers at {master}: {_first(error)}") from None
 
@@ -90,8 +92,9 @@ class Spark(Sealed):
 def _pyspark() -> Any:
     """PySpark's SQL.  Raises NotSupported that names what is missing."""
     try:
-        import pyarrow  # noqa: F401
-        from pyspark import sql
+        with warnings.catch_warnings(action="ignore"):  # of pandas, which is not used
+            import pyarrow  # noqa: F401
+            from pyspark import sql
     except ImportError as error:
         raise NotSupported("spark://", f"{error.name} is not installed", _REMEDY) from None
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
