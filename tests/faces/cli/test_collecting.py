@@ -80,7 +80,7 @@ def counted(lake: Path, kind: str) -> int:
     rows = sum(frame.arrow().length for frame in found.tails[kind])
     if parts := found.parts[kind]:
         query = f"SELECT count(*) FROM {files_of(KINDS[kind], [part.path for part in parts])}"
-        rows += duckdb.sql(query).fetchall()[0][0]
+        rows += duckdb.connect().execute(query).fetchall()[0][0]
     return int(rows)
 
 

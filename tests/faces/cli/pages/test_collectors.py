@@ -15,9 +15,16 @@ def collector(**more: Any) -> dict[str, Any]:
     counts = "flow_records packet_samples counter_samples discards option_records templates late repeated restarts"
     row |= dict.fromkeys((*counts.split(), "unread_sets", "rejected"), 0)
     return {
-        **{"pid": 7, "began": "2026-01-01T10:00:00Z", "at": "2026-01-01T11:00:00Z", "lives": True, "trouble": ""},
-        **{"stages": [stage | {"waiting": 2_000_000}], "unknown_rates": {}, "unread": []},
-        **{"exporters": [row], "problems": []},
+        "pid": 7,
+        "began": "2026-01-01T10:00:00Z",
+        "at": "2026-01-01T11:00:00Z",
+        "lives": True,
+        "trouble": "",
+        "stages": [stage | {"waiting": 2_000_000}],
+        "unknown_rates": {},
+        "unread": [],
+        "exporters": [row],
+        "problems": [],
         **more,
     }
 
