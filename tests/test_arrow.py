@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleutan.arrow import ArrowTable
-from fleutan.column import Column, text_column
+from fleutan.column import Column, Slices, text_column
+from fleutan.protocols.spans import joined
 
 MAPPED = 0xFFFF << 32
 
@@ -67,3 +68,19 @@ def test_any_lists(values: list[list[int] | None]) -> None:
     words = tuple(dict.fromkeys(tuple(value) for value in values if value is not None))
     codes = np.array([-1 if value is None else words.index(tuple(value)) for value in values], np.int32)
     assert [row["pids"] for row in rows({"pids": Column(codes, None, words)})] == values
+
+
+@given(st.lists(st.none() | st.binary(max_size=5)))
+def test_octets_are_binary_whether_they_are_objects_or_slices(values: list[bytes | None]) -> None:
+    words = tuple(value for value in values if value is not None)
+    places = iter(range(len(words)))
+    codes = np.array([-1 if value is None else next(places) for value in values], np.int32)
+    for these in (words, Slices(joined(words))):
+        found = rows({"header": Column(codes, None, these)})
+        assert [row["header"] for row in found] == values
+
+
+def test_many_words_are_encoded_too() -> None:
+    words = tuple(f"wörd{number}" for number in range(3000))
+    codes = np.array([2999, -1, 0], np.int32)
+    assert [row["comm"] for row in rows({"comm": Column(codes, None, words)})] == ["wörd2999", None, "wörd0"]

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 
-from fleutan.column import Column, text_column
+from fleutan.column import Column, Slices, text_column
+from fleutan.protocols.spans import joined
 
 
 def test_numbers_with_unknowns() -> None:
@@ -31,3 +32,24 @@ def test_text_is_coded() -> None:
 def test_addresses_are_text_outside() -> None:
     column = Column(np.array([[0, (0xFFFF << 32) | 0x0A000001], [0, 1]]), np.array([True, False]))
     assert column.objects() == ["10.0.0.1", None]
+
+
+def test_byte_strings_in_one_buffer_are_words() -> None:
+    words = Slices(joined([b"ab", b"", b"cde"]))
+    assert (len(words), words[0], words[-1], words[1:], list(words)) == (
+        *(3, b"ab", b"cde", [b"", b"cde"]),
+        [b"ab", b"", b"cde"],
+    )
+    column = Column(np.array([2, -1, 0, 2], np.int32), None, words)
+    assert column.objects() == [b"cde", None, b"ab", b"cde"]
+    assert column.mask().tolist() == [True, False, True, True]
+    assert column.take(np.array([3, 1])).objects() == [b"cde", None]
+
+
+def test_they_are_gathered_without_an_object_a_row() -> None:
+    words = Slices(joined([b"ab", b"", b"cde"]))
+    offsets, octets = words.gathered(np.array([2, -1, 0, 1, 2], np.int32))
+    assert offsets.tolist() == [0, 3, 3, 5, 5, 8]
+    assert octets.tobytes() == b"cdeabcde"
+    offsets, octets = words.gathered(np.zeros(0, np.int32))
+    assert (offsets.tolist(), octets.tobytes()) == ([0], b"")

@@ -190,3 +190,24 @@ def test_what_the_kernel_dropped_is_what_sequence_numbers_miss() -> None:
     assert account.dropped
     assert row["missing"] == account.dropped
     assert row["datagrams"] == account.received == many + 1 - account.dropped
+
+
+def test_only_what_is_new_is_given_again() -> None:
+    accounts, state = Accounts(streams=1), Exporters()
+    accounts.add(decoded(datagrams(sflow(flow(), sequence=1), sflow(flow(), sequence=4)), state))
+    [row] = accounts.fresh(AT_NS).rows()
+    assert (row["time_ns"], row["datagrams"], row["packet_samples"], row["missing"]) == (AT_NS, 2, 2, 2)
+    assert len(accounts.fresh(AT_NS + 1)) == 0
+    accounts.add(decoded(datagrams(sflow(sequence=2), v5(record_5())), state))
+    mine, others = accounts.fresh(AT_NS + 2).rows()
+    assert (mine["datagrams"], mine["packet_samples"], mine["missing"], mine["late"]) == (1, 0, -1, 1)
+    assert mine["rates"] == (400,), "what is known of a stream stays"
+    assert (others["exporter"], others["datagrams"], others["flow_records"]) == (None, 1, 1)
+    assert [row["datagrams"] for row in accounts.table().rows()] == [3, 1]
+    assert (accounts.total("datagrams"), accounts.total("missing")) == (4, 1)
+
+
+def test_those_that_send_most_are_told_if_not_all_are() -> None:
+    accounts = Accounts()
+    accounts.add(decoded(datagrams(sflow(sub_agent=1), sflow(sub_agent=2), sflow(sub_agent=2)), Exporters()))
+    assert [row["domain"] for row in accounts.table(most=1).rows()] == [2]

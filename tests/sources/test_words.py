@@ -9,7 +9,20 @@ from fleutan.linux.inetdiag import ATTRIBUTES, INET_DIAG_MSG, INFO
 from fleutan.linux.iterators import _SOCKET, _TCP
 from fleutan.linux.tcpinfo import Member
 from fleutan.sources.owners import SOCKET_FIELDS
-from fleutan.sources.words import BPF_ONLY, NETLINK_ONLY, RULES, Coded, Flag, Named, Octets, Ratio, Whole, both, unknown
+from fleutan.sources.words import (
+    BPF_ONLY,
+    NETLINK_ONLY,
+    RULES,
+    Coded,
+    Flag,
+    Looked,
+    Named,
+    Octets,
+    Ratio,
+    Whole,
+    both,
+    unknown,
+)
 
 #: Made of several words, or of none.
 ELSEWHERE = {"src", "dst", "family", "dev", "netns", "user", *SOCKET_FIELDS}
@@ -114,3 +127,15 @@ def test_octets_are_a_number_in_network_order() -> None:
     column = rule.read(np.array([[0, 0, 7], [0x0F, 0xFF, 0xFE]], np.uint8), np.array([True, False]))
     assert column.objects() == [7, None]
     assert column.values.tolist() == [7, 0xFFFFE]
+
+
+def test_small_numbers_are_looked_up_as_others_are() -> None:
+    words = {0: "none", 6: "tcp", 17: "udp", 18: "tcp"}
+    values = np.array([6, 17, 0, 5, 18, 19, -1, 1 << 60])
+    known = np.array([True] * 4 + [False] + [True] * 3)
+    for mask in (None, known):
+        looked, coded = (rule.read(values, mask) for rule in (Looked(words), Coded("proto", words)))
+        assert looked.objects() == coded.objects()
+        assert looked.values.dtype == np.int32
+    assert Looked(words).read(values, known).objects() == ["tcp", "udp", "none", None, None, None, None, None]
+    assert Looked(words).read(values[:0], None).objects() == []

@@ -101,7 +101,8 @@ def files_of(kind: Kind, paths: Sequence[Path]) -> str:
     """Files of a kind as a relation of SQL with all of its columns: null where a file lacks one."""
     files = ", ".join(quoted(str(path)) for path in paths)
     none = ", ".join(f'CAST(NULL AS {type_}) AS "{name}"' for name, type_ in kind.columns)
-    return f"(SELECT * FROM read_parquet([{files}], union_by_name = true) UNION ALL BY NAME SELECT {none} WHERE false)"
+    options = "union_by_name = true, hive_partitioning = false"
+    return f"(SELECT * FROM read_parquet([{files}], {options}) UNION ALL BY NAME SELECT {none} WHERE false)"
 
 
 def columns_of(arrow: ArrowTable) -> dict[str, str]:

@@ -58,8 +58,8 @@ class Interfaces:
     def learn(self, found: Decoded, counters: sflow.Counters | None = None) -> None:
         """Takes what a batch tells; ``counters`` are its counter samples, if they are read already."""
         told = list(_options(found.netflow)) if found.netflow is not None else []
-        if found.sflow is not None:
-            told += _counters(found.sflow, counters or sflow.counters(found.sflow, (PORT_NAME,)))
+        if found.samples is not None:
+            told += _counters(found.samples.walk, counters or found.samples.counters)
         for interface, name in told:
             self.put(interface, name)
 
