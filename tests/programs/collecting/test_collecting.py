@@ -42,7 +42,9 @@ class Kept:
     def tick(self, now_ns: int) -> None:
         self.ticks.append(now_ns)
 
-    def settled(self, _octets: int, _seconds: float) -> bool:
+    def settled(self, octets: int, seconds: float) -> bool:
+        assert octets > 0
+        assert seconds < 1
         self.unsettled -= 1
         return self.unsettled < 0
 
