@@ -84,3 +84,19 @@ def test_many_words_are_encoded_too() -> None:
     words = tuple(f"wörd{number}" for number in range(3000))
     codes = np.array([2999, -1, 0], np.int32)
     assert [row["comm"] for row in rows({"comm": Column(codes, None, words)})] == ["wörd2999", None, "wörd0"]
+
+
+@given(st.lists(st.none() | st.binary(max_size=20)))
+def test_any_octets(values: list[bytes | None]) -> None:
+    words = tuple(dict.fromkeys(value for value in values if value is not None))
+    codes = np.array([-1 if value is None else words.index(value) for value in values], np.int32)
+    assert [row["header"] for row in rows({"header": Column(codes, None, words)})] == values
+
+
+def test_without_texts_an_address_is_its_halves() -> None:
+    column = Column(np.array([[0, MAPPED | 1], [1, -1]]))
+    table = ArrowTable({"src": column, "comm": text_column(["a", None])}, texts=False)
+    assert polars.DataFrame(table).rows(named=True) == [
+        {"src_hi": 0, "src_lo": MAPPED | 1, "comm": "a"},
+        {"src_hi": 1, "src_lo": -1, "comm": None},
+    ]

@@ -149,3 +149,8 @@ def test_a_long_word_is_marked_and_told() -> None:
     assert made.long_at(slice(0, 5)).tolist() == [1, 3]
     assert made.long_at(slice(2, 4)).tolist() == [1]
     assert made.long[1] == b"x" * (LONGEST + 1)
+
+
+def test_octets_are_hexadecimal() -> None:
+    column = Column(np.array([1, -1, 0, 2], np.int32), None, (b"", b"\x00\xffA", b"\x01" * LONGEST))
+    assert written("octets", column) == [b"00ff41", b"null", b"", MARK]

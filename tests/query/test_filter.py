@@ -346,3 +346,55 @@ def test_of_exporters_protocol_is_that_of_the_export() -> None:
         parse("protocol = TCP", language.EXPORTED_SYNONYMS)
     with pytest.raises(FilterError, match="'has protocol' asks"):
         parse("protocol", language.EXPORTED_SYNONYMS)
+
+
+# -- what a lake holds, with CoMo's words
+
+
+def past(text: str) -> Expression:
+    return parse(text, language.PAST_SYNONYMS)
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("asn 5", Comparison(("src_as", "dst_as"), "=", (5,))),
+        ("addr asn 5", Comparison(("src_as", "dst_as"), "=", (5,))),
+        ("host asn 5", Comparison(("src_as", "dst_as"), "=", (5,))),
+        ("src asn 5", Comparison(("src_as",), "=", (5,))),
+        ("dst asn in (5, 6)", Comparison(("dst_as",), "=", (5, 6))),
+        ("src or dst asn > 5", Comparison(("src_as", "dst_as"), ">", (5,))),
+        ("src and dst asn 5", And((Comparison(("src_as",), "=", (5,)), Comparison(("dst_as",), "=", (5,))))),
+        ("has asn", Known(("src_as", "dst_as"))),
+        ("ether 0:1:2:3:4:AA", Comparison(("src_mac", "dst_mac"), "=", ("00:01:02:03:04:aa",))),
+        ("ether src 00-01-02-03-04-aa", Comparison(("src_mac",), "=", ("00:01:02:03:04:aa",))),
+        ("ether host 0:1:2:3:4:5", Comparison(("src_mac", "dst_mac"), "=", ("00:01:02:03:04:05",))),
+        ("dst ether 00:01:*", Comparison(("dst_mac",), "=", (Glob("00:01:*"),))),
+        ("not has ether", Not(Known(("src_mac", "dst_mac")))),
+        ("input 3 and output 7", And((Comparison(("in_if",), "=", (3,)), Comparison(("out_if",), "=", (7,))))),
+        ("has input", Known(("in_if",))),
+        ("exporter 10/8", Comparison(("exporter",), "=", (TEN,))),
+        ("protocol sflow-5", Comparison(("protocol",), "=", ("sflow-5",))),
+        ("pids 7", Comparison(("pid",), "=", (7,))),
+    ],
+)
+def test_words_of_the_past(text: str, meaning: Expression) -> None:
+    assert past(text) == meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "message"),
+    [
+        ("to_ds", 0, "'to_ds' is not known here"),
+        ("src from_ds 1", 4, "'from_ds' is not known here"),
+        ("src exporter 10/8", 4, "'exporter' is not known here"),
+        ("ether 10.0.0.1", 6, "'10.0.0.1' is no src_mac: write it as 00:11:22:33:44:aa"),
+        ("ether 00:11-22", 6, "'00:11-22' is no src_mac: write it as 00:11:22:33:44:aa"),
+        ("asn", 3, "a value must follow 'asn'"),
+        ("header 1", 7, "header cannot be compared: 'has header' asks whether it is known"),
+    ],
+)
+def test_errors_of_the_past(text: str, position: int, message: str) -> None:
+    with pytest.raises(FilterError) as caught:
+        past(text)
+    assert str(caught.value) == f"{message}\n  {text}\n  {' ' * position}^"

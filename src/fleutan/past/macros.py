@@ -28,7 +28,7 @@ def _shortened() -> str:
     return f"regexp_replace(regexp_replace({text}, '^:([^:])', '\\1'), '([^:]):$', '\\1')"
 
 
-# A macro is written out wherever it is used, and binding what is written takes time: the lambda has the groups once.
+# A macro is written out where it is used, and to bind that takes time: the lambda has the groups once.
 MACROS = (
     f"CREATE MACRO fleutan_groups(hi, lo) AS {_groups()}",
     f"CREATE MACRO address(hi, lo) AS CASE WHEN hi IS NULL THEN NULL WHEN {_V4} THEN {_QUAD} "
