@@ -37,6 +37,13 @@ def test_equal_words_are_shared() -> None:
     assert both.column("proc").words == ("a", "b")
 
 
+def test_words_that_are_alike_keep_their_places() -> None:
+    """Octets are not told apart: each row has its own, also where another has the same."""
+    octets = [Table("trace", {"header": Column(np.arange(len(words), dtype=np.int32), None, words)})
+              for words in ((b"", b"", b"x"), (b"y", b"", b"y"))]  # fmt: skip
+    assert stacked(*octets).column("header").objects() == [b"", b"", b"x", b"y", b"", b"y"]
+
+
 def test_what_the_second_lacks_is_unknown_and_what_the_first_lacks_is_left_out() -> None:
     second = flows(["z"]).select(["sport"]).with_columns({"cookie": Column(np.array([4]))})
     both = stacked(flows(["a"]), second)

@@ -64,8 +64,11 @@ def _joined_words(column: Column, more: Column) -> Column:
     known, others = column.words or (), more.words or ()
     if known == others:
         return Column(np.append(column.values, more.values), None, known)
-    index = {word: code for code, word in enumerate(known)}
+    words = [*known]  # some may be alike: octets are not told apart
+    index = {word: code for code, word in enumerate(words)}
     codes = np.full(len(others) + 1, -1, column.values.dtype)  # code −1 finds the last
     for code in np.unique(more.values[more.values >= 0]).tolist():
-        codes[code] = index.setdefault(others[code], len(index))
-    return Column(np.append(column.values, codes[more.values]), None, tuple(index))
+        codes[code] = index.setdefault(others[code], len(words))
+        if codes[code] == len(words):
+            words.append(others[code])
+    return Column(np.append(column.values, codes[more.values]), None, tuple(words))
