@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fleutan.arrow import ArrowTable
-from fleutan.column import Column, Slices
+from fleutan.column import Column
 from fleutan.fields import require
 from fleutan.lake.kinds import Kind
 from fleutan.table import Table
@@ -22,15 +22,13 @@ from fleutan.table import Table
 class Stored(NamedTuple):
     """Rows of a kind: ``arrow`` has the columns that differ by row, ``select`` all others as SQL constants.
 
-    ``first_ns`` and ``last_ns`` are their least and their greatest time.
+    ``octets`` is what they take in memory.
     """
 
     arrow: ArrowTable
     select: dict[str, str]
     rows: int
     octets: int
-    first_ns: int
-    last_ns: int
 
 
 def stored(table: Table, kind: Kind, node: str) -> Stored:
@@ -46,17 +44,15 @@ def stored(table: Table, kind: Kind, node: str) -> Stored:
             varying[name] = column
         else:
             constants |= same
-    times = table.columns["time"].values
-    octets = sum(column.values.nbytes + _weight(name, column) for name, column in varying.items())
-    bounds = (int(times.min()), int(times.max())) if len(times) else (0, 0)
-    return Stored(ArrowTable(varying, texts=False), constants, len(table), octets, *bounds)
+    arrow = ArrowTable(varying, texts=False)
+    return Stored(arrow, constants, len(table), _weight(arrow.array))
 
 
-def _weight(name: str, column: Column) -> int:
-    """About how many octets the words of a column take."""
-    if isinstance(column.words, Slices):
-        return int(column.words.spans.sizes.sum())
-    return sum(map(len, column.words or ())) if require(name).type == "octets" else 0
+def _weight(array: Any) -> int:
+    """The octets of an Arrow array: of words as often as rows say them, not once as in the Table."""
+    buffers = (array.view().buffer(number) for number in range(array.n_buffers))
+    sizes: list[int] = [buffer.size_bytes for buffer in buffers if buffer is not None]
+    return sum(sizes) + sum(map(_weight, array.children))
 
 
 def constant(name: str, column: Column) -> dict[str, str] | None:
@@ -88,13 +84,17 @@ def literal(value: Any) -> str:
 
 def quoted(text: str) -> str:
     """Text as an SQL string."""
-    plain = text.replace("\0", "").encode("utf-8", "replace").decode()
-    return "'" + plain.replace("'", "''") + "'"
+    plain = text.encode("utf-8", "replace").decode().replace("'", "''")
+    # SQL ends at a NUL, text does not.
+    return f"'{plain}'" if "\0" not in plain else "('" + plain.replace("\0", "' || chr(0) || '") + "')"
 
 
 def selected(kind: Kind, present: Mapping[str, str]) -> str:
-    """The list of a SELECT that gives every column of the kind; ``present`` says what is not null, as SQL by name."""
-    return ", ".join(f'CAST({present.get(name, "NULL")} AS {type_}) AS "{name}"' for name, type_ in kind.columns)
+    """The list of a SELECT that gives every column of the kind; ``present`` says what is not null, as SQL by name.
+
+    What does not fit its column is unknown: no exporter's figure may keep rows from being sealed.
+    """
+    return ", ".join(f'TRY_CAST({present.get(name, "NULL")} AS {type_}) AS "{name}"' for name, type_ in kind.columns)
 
 
 def files_of(kind: Kind, paths: Sequence[Path]) -> str:
@@ -103,8 +103,3 @@ def files_of(kind: Kind, paths: Sequence[Path]) -> str:
     none = ", ".join(f'CAST(NULL AS {type_}) AS "{name}"' for name, type_ in kind.columns)
     options = "union_by_name = true, hive_partitioning = false"
     return f"(SELECT * FROM read_parquet([{files}], {options}) UNION ALL BY NAME SELECT {none} WHERE false)"
-
-
-def columns_of(arrow: ArrowTable) -> dict[str, str]:
-    """Its columns, as SQL by name."""
-    return {child.name: f'"{child.name}"' for child in arrow.array.schema.children}

@@ -53,5 +53,9 @@ def frames(octets: bytes) -> Iterator[Frame]:
         rest = octets[at + _HEAD.size : at + _HEAD.size + length]
         if mark != MARK or len(rest) != length or constants > length or zlib.crc32(rest) != crc:
             return
-        yield Frame(rest[constants:], json.loads(rest[:constants]))
+        try:
+            select = json.loads(rest[:constants])
+        except ValueError:  # the mark is right and so is the sum: the length of the constants is what broke
+            return
+        yield Frame(rest[constants:], select)
         at += _HEAD.size + length
