@@ -43,8 +43,14 @@ class Apart:
             self._hear(self._process)
         if self._process is None and self._wanted:
             self._wanted = False
+            self._start()
+
+    def _start(self) -> None:
+        try:
             # Not in our session: what interrupts us would end it half-way.
             self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        except OSError as error:  # no memory, no processes: tails stay, and count
+            self.trouble = f"nothing is sealed: {error.strerror}"
 
     def finish(self) -> None:
         """Waits until all that is wanted is done."""

@@ -7,15 +7,16 @@ for, and those go some time later, when nobody who listed them reads them any mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleutan.lake import rollups
 from fleutan.lake.disk import Disk
 from fleutan.lake.kinds import KINDS, Kind
-from fleutan.lake.layout import HOUR, PARQUET, REPLACES, directory, stem
-from fleutan.lake.listing import Part, counting, gates, hours, listed
+from fleutan.lake.layout import HOUR, OPEN, PARQUET, REPLACES, directory, stem
+from fleutan.lake.layout import hidden as hidden_path
+from fleutan.lake.listing import Part, counting, hours, listed
 from fleutan.lake.sealing import hidden, placed
 from fleutan.lake.storage import files_of, selected
 
@@ -43,59 +44,77 @@ class Compaction:
         self._number = 0
 
     def once(self, now_ns: int) -> int:
-        """One round through all kinds and hours; how many files were put together."""
+        """One round through all kinds and hours; how many files were put together.
+
+        Raises what went wrong in an hour when all others are done.
+        """
         files = 0
+        wrong: list[Exception] = []
         for kind in KINDS.values():
             for where, hour in hours(self._root, kind.name):
-                self._clear(where, now_ns)
-                if kind.name in MADE_HERE:
-                    continue
-                if parts := self._due(where, hour, now_ns):
-                    self._merge(kind, where, hour, parts, now_ns)
-                    files += len(parts)
-                if kind.rolled and hour + HOUR + SETTLED < now_ns:
-                    self._digest(kind, where, hour)
+                try:
+                    files += self._hour(kind, where, hour, now_ns)
+                except Exception as error:  # one broken file must not keep a lake from being put in order
+                    wrong.append(error)
         self._forget()
+        if wrong:
+            raise wrong[0]
         return files
+
+    def _hour(self, kind: Kind, where: Path, hour: int, now_ns: int) -> int:
+        self._clear(where, now_ns, kind.name in MADE_HERE)
+        if kind.name in MADE_HERE:
+            return 0
+        if parts := self._due(where, hour, now_ns):
+            self._merge(kind, where, hour, parts, now_ns)
+        if kind.rolled and hour + HOUR + SETTLED < now_ns:
+            self._digest(kind, where, hour)
+        return len(parts)
 
     def _due(self, where: Path, hour: int, now_ns: int) -> list[Part]:
         """The files of an hour that should be one; empty where that is not worth it."""
-        closed = gates(self._root)
-        parts = [part for part in counting(where, hour) if part.stem not in closed and part.size < LARGE][:MOST]
+        parts = [part for part in counting(self._root, where, hour) if part.size < LARGE][:MOST]
         is_over = hour + HOUR + SETTLED < now_ns
         return parts if len(parts) > 1 and (is_over or len(parts) >= MANY) else []
 
     def _merge(self, kind: Kind, where: Path, hour: int, parts: Sequence[Part], now_ns: int) -> None:
         self._number += 1
         of = stem(self._node, "compact", now_ns, self._number)
-        query = merged(kind, [part.path for part in parts])
-        path = hidden(self._connection, query, self._root, of, kind.name, hour)
+        path = self._hidden(kind, merged(kind, [part.path for part in parts]), of, hour)
         beside = where / f".{of}{REPLACES}"
-        self._disk.write(beside, "".join(f"{part.path.name}\n" for part in parts).encode())
+        # What a part stands for, this one does too: that one may go before what it stands for is gone.
+        further = [name for part in parts for name in _replaced(where / f".{part.stem}{REPLACES}")]
+        self._disk.write(beside, "".join(f"{name}\n" for name in [part.path.name for part in parts] + further).encode())
+        self._disk.sync_names(where)  # a file without its list would count twice
+        self._disk.sync_names(self._root / OPEN)  # so would one of parts whose gate comes back
         placed([path], self._disk)
         if kind.rolled:
             self._tops(kind, where, hour)
 
     def _tops(self, kind: Kind, where: Path, hour: int) -> None:
         """The addresses and ports with most bytes of each minute, of all that the hour has by now."""
-        closed = gates(self._root)
-        files = [part.path for part in counting(where, hour) if part.stem not in closed]
+        files = [part.path for part in counting(self._root, where, hour)]
         summed = rollups.query("tops", kind.name, files_of(kind, files))
-        columns = {column: f'"{column}"' for column in self._connection.sql(summed).columns}
-        query = f"SELECT {selected(KINDS['tops'], columns)} FROM ({summed})"
-        placed([hidden(self._connection, query, self._root, f"tops-{kind.name}-0-000000", "tops", hour)], self._disk)
+        placed(
+            [self._hidden(KINDS["tops"], self._whole("tops", summed), f"tops-{kind.name}-0-000000", hour)], self._disk
+        )
 
     def _digest(self, kind: Kind, where: Path, hour: int) -> None:
         """Sums by address and port of the files that have none yet, each in a file of the same name."""
-        closed = gates(self._root)
         there = listed(directory(self._root, "ends", hour))
-        for part in counting(where, hour):
-            if part.stem in closed or part.path.name in there or part.size < WORTH:
+        for part in counting(self._root, where, hour):
+            if part.path.name in there or part.size < WORTH:
                 continue
             summed = rollups.digest(kind.name, files_of(kind, [part.path]), hour)
-            columns = {column: f'"{column}"' for column in self._connection.sql(summed).columns}
-            query = f"SELECT {selected(KINDS['ends'], columns)} FROM ({summed})"
-            placed([hidden(self._connection, query, self._root, part.stem, "ends", hour)], self._disk)
+            placed([self._hidden(KINDS["ends"], self._whole("ends", summed), part.stem, hour)], self._disk)
+
+    def _whole(self, name: str, query: str) -> str:
+        """The rows of a query with every column of the kind."""
+        columns = {column: f'"{column}"' for column in self._connection.sql(query).columns}
+        return f"SELECT {selected(KINDS[name], columns)} FROM ({query})"
+
+    def _hidden(self, kind: Kind, query: str, of: str, hour: int) -> Path:
+        return hidden(self._connection, query, hidden_path(self._root, of, hour, kind.name), self._disk)
 
     def _forget(self) -> None:
         """Takes away sums of files that are no more."""
@@ -103,25 +122,27 @@ class Compaction:
             there = {name for kind in ROLLED for name in listed(directory(self._root, kind, hour))}
             self._disk.unlink(where / name for name in listed(where) if name.removeprefix(".") not in there)
 
-    def _clear(self, where: Path, now_ns: int) -> None:
+    def _clear(self, where: Path, now_ns: int, is_ours: bool) -> None:
         """Takes away files that another stands for since long ago, and what a dead compaction left hidden."""
         files = listed(where)
         for name in files:
             if not name.startswith(".") or not _is_old(where / name, now_ns):
                 continue
-            if not name.endswith(REPLACES):
-                if name[1:].split("-")[1:2] == ["compact"]:
-                    self._disk.unlink([where / name])
-            elif name[1 : -len(REPLACES)] + PARQUET in files:
-                self._disk.unlink(_replaced(where, where / name))
-                self._disk.sync_names(where)
+            if name.endswith(REPLACES):
+                if name[1 : -len(REPLACES)] + PARQUET in files:
+                    self._disk.unlink(where / each for each in _replaced(where / name))
+                    self._disk.sync_names(where)
                 self._disk.unlink([where / name])
-            else:
+            elif is_ours or name[1:].split("-")[1:2] == ["compact"]:
                 self._disk.unlink([where / name])
 
 
-def _replaced(where: Path, beside: Path) -> Iterator[Path]:
-    return (where / name for name in beside.read_text().split())
+def _replaced(beside: Path) -> list[str]:
+    """The names in a list; none where there is no list."""
+    try:
+        return beside.read_text().split()
+    except FileNotFoundError:
+        return []
 
 
 def _is_old(path: Path, now_ns: int) -> bool:

@@ -33,8 +33,10 @@ class Keeper:
         keep: Mapping[str, Keep] = retention.DEFAULTS,
         every: float = EVERY,
         now: Callable[[], int] = time.time_ns,
+        disk: Disk | None = None,
     ) -> None:
         self._root, self._node, self._keep, self._every, self._now = root, node, keep, every, now
+        self._disk = disk or Disk()
         self._stop = threading.Event()
         self.trouble = ""
 
@@ -53,7 +55,8 @@ class Keeper:
                 self.once()
                 self.trouble = ""
             except Exception as error:  # the next round tries again; data is not at stake
-                self.trouble = f"the lake is not kept in order: {str(error).splitlines()[0]}"
+                said = next(iter(str(error).splitlines()), type(error).__name__)
+                self.trouble = f"the lake is not kept in order: {said}"
 
     def once(self) -> bool:
         """One round; whether it was this process's turn."""
@@ -61,8 +64,8 @@ class Keeper:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with sealing.connect(1, MEMORY) as connection:
-                retention.expire(self._root, self._keep, self._now(), Disk())
-                Compaction(connection, self._root, self._node, Disk()).once(self._now())
+                retention.expire(self._root, self._keep, self._now(), self._disk)
+                Compaction(connection, self._root, self._node, self._disk).once(self._now())
         except BlockingIOError:
             return False
         finally:

@@ -4,6 +4,7 @@
     KIND/date=YYYY-MM-DD/hour=HH/STEM.parquet    sealed: never changed, only replaced as a whole
     KIND/date=…/hour=…/.STEM.replaces            names of files that STEM.parquet stands for
     .open/STEM.KIND.arrow                        rows not sealed yet; parts called STEM do not count while it is there
+    .open/STEM.KIND.arrow.new                    one that is being made: it is nothing yet
 
 A stem is NODE-NAME-START-NUMBER: who wrote it, since when (ns, hexadecimal), and which of its files.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 
 HOUR = 3_600_000_000_000
 OPEN = ".open"
-PARQUET, TAIL, REPLACES = ".parquet", ".arrow", ".replaces"
+PARQUET, TAIL, REPLACES, NEW = ".parquet", ".arrow", ".replaces", ".new"
 _UNSAFE = re.compile("[^A-Za-z0-9]+")
 
 
@@ -26,15 +27,15 @@ def stem(node: str, name: str, start_ns: int, number: int) -> str:
     return f"{safe}-{_UNSAFE.sub('_', name)}-{start_ns:x}-{number:06d}"
 
 
-def hour_of(time_ns: int) -> int:
-    """The beginning of the hour."""
-    return time_ns // HOUR * HOUR
-
-
 def directory(root: Path, kind: str, hour_ns: int) -> Path:
     """Where rows of an hour (its beginning, ns) are."""
     at = datetime.fromtimestamp(hour_ns // 1_000_000_000, UTC)
     return root / kind / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
+
+
+def hidden(root: Path, of: str, hour_ns: int, kind: str) -> Path:
+    """The part of a stem and an hour while it is made: its name is this one's without the point."""
+    return directory(root, kind, hour_ns) / f".{of}{PARQUET}"
 
 
 def hour_ns(date: str, hour: str) -> int | None:

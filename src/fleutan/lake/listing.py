@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is in a lake at one moment: the parts that count, and the tails.
 
-Others write meanwhile.  A directory is listed again until nothing changed while it was listed;
-parts whose gate is there do not count, nor do those that another part stands for.
+Others write meanwhile.  Tails are read first, then parts are listed: those whose tail was read do not
+count, nor do those whose gate is still there, nor those that another part stands for.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from fleutan.errors import FleutanError
 from fleutan.lake.layout import HOUR, OPEN, PARQUET, REPLACES, hour_ns, tail_names
@@ -55,11 +56,16 @@ def snapshot(root: Path, kinds: Sequence[str], start_ns: int = EVER[0], end_ns: 
     if not root.is_dir():
         raise FleutanError(f"there is no lake at {root}: 'fleutan collect' and 'fleutan record' make one")
     for _ in range(TRIES):
-        closed = gates(root)
-        found = Snapshot({kind: _counting(root, kind, start_ns, end_ns, closed) for kind in kinds})
-        found.tails = {kind: _tail_frames(root, kind) for kind in kinds}
-        if gates(root) == closed:
-            return found
+        tails, read = _tails(root, kinds)
+        found = {kind: [_told(*hour) for hour in hours(root, kind, start_ns, end_ns)] for kind in kinds}
+        if any(read & told.replaced for some in found.values() for told in some):
+            continue  # rows that were read in a tail are in a file by now that was put together of parts of it
+        closed = read | gates(root)
+        parts = {
+            kind: [part for told in some for part in told.parts if part.stem not in closed]
+            for kind, some in found.items()
+        }
+        return Snapshot(parts, tails)
     raise FleutanError(f"the lake at {root} changes faster than it can be listed; try again")
 
 
@@ -76,22 +82,19 @@ def _names(directory: Path) -> list[str]:
         return []
 
 
-def _tail_frames(root: Path, kind: str) -> list[Frame]:
-    found: list[Frame] = []
+def _tails(root: Path, kinds: Sequence[str]) -> tuple[dict[str, list[Frame]], frozenset[str]]:
+    """The rows of all tails of some kinds, and the stems of all tails that were there."""
+    found: dict[str, list[Frame]] = {kind: [] for kind in kinds}
+    there: set[str] = set()
     for name in sorted(_names(root / OPEN)):
-        if (names := tail_names(name)) and names[1] == kind:
+        if names := tail_names(name):
             try:
-                found += frames((root / OPEN / name).read_bytes())
+                if names[1] in found:
+                    found[names[1]] += frames((root / OPEN / name).read_bytes())
             except FileNotFoundError:
-                continue  # sealed meanwhile: the gates differ, and all is listed again
-    return found
-
-
-def _counting(root: Path, kind: str, start_ns: int, end_ns: int, closed: frozenset[str]) -> list[Part]:
-    found: list[Part] = []
-    for where, hour in hours(root, kind, start_ns, end_ns):
-        found += [part for part in counting(where, hour) if part.stem not in closed]
-    return found
+                continue  # sealed meanwhile: all of its parts count, and are listed after this
+            there.add(names[0])
+    return found, frozenset(there)
 
 
 def hours(root: Path, kind: str, start_ns: int = EVER[0], end_ns: int = EVER[1]) -> Iterator[tuple[Path, int]]:
@@ -106,28 +109,46 @@ def hours(root: Path, kind: str, start_ns: int = EVER[0], end_ns: int = EVER[1])
                 yield root / kind / date / hour, begins
 
 
-def counting(directory: Path, hour: int) -> list[Part]:
-    """The parts of a directory, without those that others stand for; gates are not looked at."""
-    files = listed(directory)
+class Told(NamedTuple):
+    """Parts of an hour without those that others stand for, and the stems of those."""
+
+    parts: list[Part]
+    replaced: frozenset[str]
+
+
+def counting(root: Path, where: Path, hour: int) -> list[Part]:
+    """The parts of an hour that count at this moment."""
+    parts = _told(where, hour).parts
+    closed = gates(root)  # after them: a part that is there had its gate before
+    return [part for part in parts if part.stem not in closed]
+
+
+def _told(where: Path, hour: int) -> Told:
+    """The parts of a directory; gates are not looked at."""
+    files = listed(where)
     replaced: set[str] = set()
     for name in files:
         if name.endswith(REPLACES) and name[1 : -len(REPLACES)] + PARQUET in files:
             try:
-                replaced.update((directory / name).read_text().split())
+                replaced.update((where / name).read_text().split())
             except FileNotFoundError:
-                return counting(directory, hour)
-    return [
-        Part(directory / name, hour, size)
+                return _told(where, hour)
+    parts = [
+        Part(where / name, hour, size)
         for name, size in sorted(files.items())
         if name.endswith(PARQUET) and not name.startswith(".") and name not in replaced
     ]
+    return Told(parts, frozenset(name.removesuffix(PARQUET) for name in replaced))
 
 
 def listed(directory: Path) -> dict[str, int]:
     """Names and sizes of a directory's files as they were at one moment; empty where there is none."""
+    found: dict[str, int] = {}
+    seen = False
     for _ in range(TRIES):
+        last = found
         try:
-            before = os.stat(directory).st_mtime_ns
+            before, now = os.stat(directory).st_mtime_ns, time.time_ns()
             with os.scandir(directory) as entries:
                 found = {entry.name: entry.stat().st_size for entry in entries}
             after = os.stat(directory).st_mtime_ns
@@ -135,7 +156,9 @@ def listed(directory: Path) -> dict[str, int]:
             if not directory.exists():
                 return {}
             continue
-        if before == after and time.time_ns() - after > _GRAIN_NS:
+        # What changed since it was begun shows in the time of change, or in that two lists differ: names never come
+        # back.  Clocks may go wrong; the lists alone would do, but cost twice.
+        if (before == after and now - before > _GRAIN_NS) or (seen and found.keys() == last.keys()):
             return found
-        time.sleep(_GRAIN_NS / 1e9)
+        seen = True
     raise FleutanError(f"{directory} changes faster than it can be listed; try again")

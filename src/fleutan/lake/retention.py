@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from fleutan.lake.disk import Disk
 from fleutan.lake.kinds import KINDS
-from fleutan.lake.layout import HOUR
+from fleutan.lake.layout import HOUR, REPLACES
 from fleutan.lake.listing import hours, listed
 
 DAY = 24 * HOUR
@@ -42,15 +42,24 @@ def _expired(root: Path, kind: str, keep: Keep, now_ns: int, disk: Disk) -> int:
     gone = held = 0
     for where, hour in reversed(list(hours(root, kind))):
         files = listed(where)
-        size = sum(files.values())
+        held += sum(files.values())
         is_old = keep.age_ns and hour + HOUR < now_ns - keep.age_ns
-        is_much = keep.octets and held + size > keep.octets and hour + HOUR < now_ns
-        if not (is_old or is_much):
-            held += size
-            continue
-        disk.unlink(where / name for name in files)
-        with suppress(OSError):  # somebody writes there
-            where.rmdir()
-            where.parent.rmdir()
-        gone += size
+        is_much = (
+            keep.octets and held > keep.octets
+        )  # of what is older, all: else a small old hour outlives a large one
+        if (is_old or is_much) and hour + HOUR < now_ns:
+            _take_away(where, files, disk)
+            gone += sum(files.values())
     return gone
+
+
+def _take_away(where: Path, names: Iterable[str], disk: Disk) -> None:
+    """An hour goes; while it does, nothing counts twice: lists of replaced files outlive those files."""
+    parts = [where / name for name in names if not name.startswith(".")]
+    lists = [where / name for name in names if name.endswith(REPLACES)]
+    disk.unlink(parts)
+    disk.sync_names(where)
+    disk.unlink(lists)
+    with suppress(OSError):  # somebody writes there: what is hidden is not ours
+        disk.prune(where)
+        disk.prune(where.parent)

@@ -7,8 +7,9 @@ count parts whose gate is there.  Taking the gate away is what makes them count.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,9 @@ from numpy.typing import NDArray
 from fleutan.lake import rollups
 from fleutan.lake.disk import Disk
 from fleutan.lake.kinds import KINDS, SCHEMA, Kind
-from fleutan.lake.layout import HOUR, OPEN, PARQUET, directory, hour_of, tail
-from fleutan.lake.storage import selected
+from fleutan.lake.layout import HOUR, OPEN, tail
+from fleutan.lake.layout import hidden as hidden_path
+from fleutan.lake.storage import quoted, selected
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -34,6 +36,10 @@ FRESH = f"{OPTIONS}, DICTIONARY_SIZE_LIMIT 1000"
 
 #: The relation of rows to seal, and that of the sums made last.
 _WHOLE, _SUMMED = "whole", "summed"
+#: The hour that a row is filed under; DuckDB's ``//`` cuts towards 0, so that all before 1970 is of its first hour.
+_HOUR = f"greatest(time_ns, 0) // {HOUR} * {HOUR}"
+#: So many runs of rows at most are one statement: what it costs to plan grows with their square.
+_RUNS = 32
 #: Rows to seal: an Arrow array, and what is the same in all of them (SQL by name).
 Rows = tuple[Any, dict[str, str]]
 
@@ -58,13 +64,18 @@ def connect(threads: int, memory: str) -> DuckDBPyConnection:
 
 def seal(connection: DuckDBPyConnection, root: Path, of: str, kind: Kind, rows: Sequence[Rows], disk: Disk) -> int:
     """Writes the rows' parts, makes them count, and says how many rows there were; the gate must be there."""
+    parts: list[Path] = []
     hours = _hours(rows)
     with _offered(connection, kind, rows):
         listed = _listed(kind, rows)
-        parts = [part for hour in hours for part in _written(connection, root, of, kind, hour, len(hours) == 1, listed)]
+        for hour in hours:
+            within = f"(SELECT * FROM {_WHOLE} WHERE {_HOUR} = {hour})"
+            place = partial(hidden_path, root, of, hour)
+            parts += _written(connection, kind, _WHOLE if len(hours) == 1 else within, listed, place, disk)
     placed(parts, disk)
     disk.unlink([tail(root, of, kind.name)])
-    disk.sync_names(root / OPEN)
+    with suppress(OSError):  # they count already: who took this for a failure would write the rows again
+        disk.sync_names(root / OPEN)
     return sum(array.length for array, _ in rows)
 
 
@@ -72,7 +83,11 @@ def seal(connection: DuckDBPyConnection, root: Path, of: str, kind: Kind, rows: 
 def _offered(connection: DuckDBPyConnection, kind: Kind, rows: Sequence[Rows]) -> Iterator[None]:
     """All rows as one relation with every column of the kind, in their order, not copied."""
     parts = []
-    for number, (constants, arrays) in enumerate(_alike(rows)):
+    runs = list(_alike(rows))
+    if len(runs) > _RUNS:
+        yield from _gathered(connection, kind, rows)
+        return
+    for number, (constants, arrays) in enumerate(runs):
         named = constants | {child.name: f'"{child.name}"' for child in arrays[0].schema.children}
         connection.register(f"coming{number}", Stream(arrays))
         parts.append(f"SELECT {selected(kind, named)} FROM coming{number}")
@@ -85,23 +100,36 @@ def _offered(connection: DuckDBPyConnection, kind: Kind, rows: Sequence[Rows]) -
             connection.unregister(f"coming{number}")
 
 
-def gather(connection: DuckDBPyConnection, kind: Kind, rows: Sequence[Rows], name: str) -> None:
-    """All rows as one relation of the database with every column of the kind, in their order."""
+def _gathered(connection: DuckDBPyConnection, kind: Kind, rows: Sequence[Rows]) -> Iterator[None]:
+    """As ``_offered``, by a copy."""
+    try:
+        gather(connection, kind, rows, _WHOLE)
+        yield
+    finally:
+        connection.execute(f"DROP VIEW IF EXISTS {_WHOLE}; DROP TABLE IF EXISTS {_SUMMED}")
+        connection.execute(f"DROP TABLE IF EXISTS {_WHOLE}_known")
+
+
+def gather(connection: DuckDBPyConnection, kind: Kind, rows: Sequence[Rows], name: str) -> set[str]:
+    """All rows as one relation of the database with every column of the kind, in their order; which it has of them."""
     held = f"{name}_known"
     there = {child.name for array, _ in rows for child in array.schema.children}.union(*(one for _, one in rows))
     columns = ", ".join(f'"{name}" {type_}' for name, type_ in kind.columns if name in there)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {held} ({columns})")
     missing = "".join(f', CAST(NULL AS {type_}) AS "{name}"' for name, type_ in kind.columns if name not in there)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT *{missing} FROM {held}")
+    types = dict(kind.columns)
     for constants, arrays in _alike(rows):
         columns_there = {child.name: f'"{child.name}"' for child in arrays[0].schema.children}
         connection.register("coming", Stream(arrays))
         try:
-            named = constants | columns_there
+            named = {name: sql for name, sql in (constants | columns_there).items() if name in types}
             listed = ", ".join(f'"{name}"' for name in named)
-            connection.execute(f"INSERT INTO {held} ({listed}) SELECT {', '.join(named.values())} FROM coming")
+            values = ", ".join(f"TRY_CAST({sql} AS {types[name]})" for name, sql in named.items())
+            connection.execute(f"INSERT INTO {held} ({listed}) SELECT {values} FROM coming")
         finally:
             connection.unregister("coming")
+    return there
 
 
 def _alike(rows: Sequence[Rows]) -> Iterator[tuple[dict[str, str], list[Any]]]:
@@ -126,7 +154,7 @@ def _times(array: Any) -> NDArray[np.int64]:
     view = array.view()
     place = [child.name for child in array.schema.children].index("time_ns")
     times: NDArray[np.int64] = np.asarray(view.child(place).buffer(1))[view.offset : view.offset + view.length]
-    return times
+    return np.maximum(times, 0)  # as _HOUR has it
 
 
 def _listed(kind: Kind, rows: Sequence[Rows]) -> str:
@@ -147,28 +175,32 @@ def _listed(kind: Kind, rows: Sequence[Rows]) -> str:
 
 
 def _written(
-    connection: DuckDBPyConnection, root: Path, of: str, kind: Kind, hour: int, is_only: bool, listed: str
+    connection: DuckDBPyConnection,
+    kind: Kind,
+    rows: str,
+    listed: str,
+    place: Callable[[str], Path],
+    disk: Disk,
 ) -> Iterator[Path]:
-    """Hidden files of an hour's rows and of their rollups."""
-    within = f"(SELECT * FROM {_WHOLE} WHERE time_ns >= {hour} AND time_ns < {hour + HOUR})"
-    rows = _WHOLE if is_only else within
-    yield hidden(connection, f"SELECT {listed} FROM {rows}", root, of, kind.name, hour, FRESH)
-    for place, name in enumerate(kind.rolled):
-        summed = rollups.again(name, _SUMMED) if place else rollups.query(name, kind.name, rows)
+    """Hidden files of an hour's rows and of their rollups, each at the place of its kind."""
+    yield hidden(connection, f"SELECT {listed} FROM {rows}", place(kind.name), disk, FRESH)
+    for number, name in enumerate(kind.rolled):
+        summed = rollups.again(name, _SUMMED) if number else rollups.query(name, kind.name, rows)
         columns = {column: f'"{column}"' for column in connection.sql(summed).columns}
         query = f"SELECT {selected(KINDS[name], columns)} FROM ({summed})"
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {_SUMMED} AS {query}")
-        yield hidden(connection, f"FROM {_SUMMED}", root, of, name, hour)
+        yield hidden(connection, f"FROM {_SUMMED}", place(name), disk)
 
 
-def hidden(
-    connection: DuckDBPyConnection, query: str, root: Path, of: str, kind: str, hour: int, options: str = OPTIONS
-) -> Path:
+def hidden(connection: DuckDBPyConnection, query: str, path: Path, disk: Disk, options: str = OPTIONS) -> Path:
     """A query's rows in a file that nobody sees yet, in the directory where it will stand."""
-    where = directory(root, kind, hour_of(hour))
-    Disk().make(where)
-    path = where / f".{of}{PARQUET}"
-    connection.execute(f"COPY ({query}) TO '{str(path).replace(chr(39), chr(39) * 2)}' ({options})")
+    disk.make(path.parent)
+    try:
+        disk.fill(path, lambda file: connection.execute(f"COPY ({query}) TO {quoted(str(file))} ({options})"))
+    except BaseException:
+        with suppress(OSError):
+            disk.unlink([path])  # where the disk is full, half a file is in the way
+        raise
     return path
 
 
