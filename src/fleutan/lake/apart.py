@@ -75,7 +75,7 @@ def order(root: Path, node: str, keep: Mapping[str, Keep] = DEFAULTS) -> int:
     from fleutan.lake.keeper import Keeper
     from fleutan.lake.recovery import recover
 
-    with sealing.connect(1, MEMORY) as connection:
+    with sealing.connect(1, MEMORY, root) as connection:
         rows = recover(connection, root, Disk())
     Keeper(root, node, keep).once()
     return rows

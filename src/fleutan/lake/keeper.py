@@ -63,7 +63,7 @@ class Keeper:
         descriptor = os.open(self._root / OPEN / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with sealing.connect(1, MEMORY) as connection:
+            with sealing.connect(1, MEMORY, self._root) as connection:
                 retention.expire(self._root, self._keep, self._now(), self._disk)
                 Compaction(connection, self._root, self._node, self._disk).once(self._now())
         except BlockingIOError:

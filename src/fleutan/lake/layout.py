@@ -5,6 +5,7 @@
     KIND/date=…/hour=…/.STEM.replaces            names of files that STEM.parquet stands for
     .open/STEM.KIND.arrow                        rows not sealed yet; parts called STEM do not count while it is there
     .open/STEM.KIND.arrow.new                    one that is being made: it is nothing yet
+    .open/spill                                  what databases that write files have no memory for
 
 A stem is NODE-NAME-START-NUMBER: who wrote it, since when (ns, hexadecimal), and which of its files.
 """
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 HOUR = 3_600_000_000_000
-OPEN = ".open"
+OPEN, SPILL = ".open", "spill"
 PARQUET, TAIL, REPLACES, NEW = ".parquet", ".arrow", ".replaces", ".new"
 _UNSAFE = re.compile("[^A-Za-z0-9]+")
 

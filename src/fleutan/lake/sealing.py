@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from fleutan.lake import rollups
 from fleutan.lake.disk import Disk
 from fleutan.lake.kinds import KINDS, SCHEMA, Kind
-from fleutan.lake.layout import HOUR, OPEN, tail
+from fleutan.lake.layout import HOUR, OPEN, SPILL, tail
 from fleutan.lake.layout import hidden as hidden_path
 from fleutan.lake.storage import quoted, selected
 
@@ -55,11 +55,13 @@ class Stream:
         return stream.__arrow_c_stream__(requested_schema)
 
 
-def connect(threads: int, memory: str) -> DuckDBPyConnection:
-    """A database that has nothing of its own and writes files."""
+def connect(threads: int, memory: str, root: Path) -> DuckDBPyConnection:
+    """A database that has nothing of its own and writes files; what it has no memory for it puts beside the tails."""
     import duckdb
 
-    return duckdb.connect(config={"threads": threads, "memory_limit": memory, "preserve_insertion_order": True})
+    spill = str(root / OPEN / SPILL)  # else it were the working directory, which a service cannot write to
+    config = {"threads": threads, "memory_limit": memory, "preserve_insertion_order": True, "temp_directory": spill}
+    return duckdb.connect(config=config)
 
 
 def seal(connection: DuckDBPyConnection, root: Path, of: str, kind: Kind, rows: Sequence[Rows], disk: Disk) -> int:

@@ -81,7 +81,7 @@ class Writer:
             raise FleutanError(f"cannot make a lake at {self.root}: {error.strerror}; name another place") from None
         self._began_ns = time.time_ns()
         if self._apart is None:
-            self._connection = sealing.connect(self._limits.threads, MEMORY)
+            self._connection = sealing.connect(self._limits.threads, MEMORY, self.root)
             self._recover(0)
         self._thread = threading.Thread(target=self._work, name="lake", daemon=True)
         self._thread.start()
