@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.lake.rows import made
 
 from fleutan.lake.sealing import connect
-from tests.lake.rows import made
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -49,7 +49,9 @@ def test_an_hour_has_one_directory_which_says_it(number: int) -> None:
 
 def test_directories_are_named_as_engines_read_them() -> None:
     assert layout.directory(ROOT, "flows", AT) == ROOT / "flows/date=2027-01-15/hour=08"
-    assert layout.hidden(ROOT, "a-b-1-000001", AT, "flows") == ROOT / "flows/date=2027-01-15/hour=08/.a-b-1-000001.parquet"
+    assert (
+        layout.hidden(ROOT, "a-b-1-000001", AT, "flows") == ROOT / "flows/date=2027-01-15/hour=08/.a-b-1-000001.parquet"
+    )
 
 
 @pytest.mark.parametrize(("date", "hour"), [("date=2027-01-15", "hour=24"), ("lost+found", "hour=00"), ("date=", "")])

@@ -27,7 +27,7 @@ def sealed(root: Path, kind: str, *batches: Rows) -> int:
     (root / OPEN).mkdir(parents=True, exist_ok=True)
     gate = tail(root, "stem", kind)
     gate.touch()
-    with sealing.connect(1, "256MB") as connection:
+    with sealing.connect(1, "256MB", root) as connection:
         count = sealing.seal(
             connection, root, "stem", KINDS[kind], [(one.arrow.array, one.select) for one in rows], Disk()
         )
@@ -139,7 +139,7 @@ def test_rows_of_several_hours_go_into_a_file_each(tmp_path: Path) -> None:
 def test_nothing_stays_behind_in_the_database(tmp_path: Path) -> None:
     (tmp_path / OPEN).mkdir()
     row: Mapping[str, Any] = {"time": BEGINS, "proto": "tcp"}
-    with sealing.connect(1, "256MB") as connection:
+    with sealing.connect(1, "256MB", tmp_path) as connection:
         for place in range(3):
             one = stored(table("records", [row]), KINDS["records"], "here")
             tail(tmp_path, f"s{place}", "records").touch()
@@ -147,10 +147,10 @@ def test_nothing_stays_behind_in_the_database(tmp_path: Path) -> None:
         assert connection.execute("SHOW ALL TABLES").fetchall() == []
 
 
-def test_tails_are_gathered_with_every_column() -> None:
+def test_tails_are_gathered_with_every_column(tmp_path: Path) -> None:
     rows: list[Row] = [{"time": BEGINS, "proto": "tcp", "sport": 7}, {"time": BEGINS + 1, "proto": "udp"}]
     parts = [stored(table("records", [row]), KINDS["records"], "here") for row in rows]
-    with sealing.connect(1, "256MB") as connection:
+    with sealing.connect(1, "256MB", tmp_path) as connection:
         sealing.gather(connection, KINDS["records"], [(one.arrow.array, one.select) for one in parts], "tail_records")
         found = connection.execute("SELECT proto, sport, node, tunnel FROM tail_records").fetchall()
         assert found == [("tcp", 7, "here", None), ("udp", None, "here", None)]

@@ -27,7 +27,6 @@ D = DUCKDB
         (D.integer("a + 0.0"), {}, 7),
         (D.integer("3::HUGEINT * sum(b)"), {}, None),
         (D.latest("a", "b"), {}, 7),
-        (D.text("a"), {}, "7"),
         (D.null("BIGINT"), {}, None),
     ],
 )

@@ -60,7 +60,12 @@ def connect(threads: int, memory: str, root: Path) -> DuckDBPyConnection:
     import duckdb
 
     spill = str(root / OPEN / SPILL)  # else it were the working directory, which a service cannot write to
-    config = {"threads": threads, "memory_limit": memory, "preserve_insertion_order": True, "temp_directory": spill}
+    config: dict[str, Any] = {
+        "threads": threads,
+        "memory_limit": memory,
+        "preserve_insertion_order": True,
+        "temp_directory": spill,
+    }
     return duckdb.connect(config=config)
 
 
