@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -40,6 +41,8 @@ _SPECIAL = re.compile(r"[*?{}\[\],'\\|]")
 _NO_REGEXP = "427"
 #: What is written behind a backslash in text as it is, and in text in quotes; letters for what is no sign.
 _PLAIN, _QUOTED, _LETTERS = "\t\n\\", "'\\", {"\t": "t", "\n": "n"}
+#: So many octets of an answer's end may tell of an error; what an Arrow stream ends with.
+_KEPT, _END = 2000, b"\xff\xff\xff\xff\0\0\0\0"
 _CODE = re.compile(r"Code: (\d+)\. DB::Exception: (.*)")
 
 
@@ -102,11 +105,43 @@ class ClickHouse(Sealed):
         """The answer as it comes."""
         parameters = {name: written(value) for name, value in statement.parameters.items()}
         try:
-            stream = InputStream.from_readable(self._way.ask(statement.sql, parameters))
-            for table in tables(stream, name, statement.names, reading):
-                yield _told(table)
+            answer = Answer(self._way.ask(statement.sql, parameters))
+            try:
+                for table in tables(InputStream.from_readable(answer), name, statement.names, reading):
+                    yield _told(table)
+            except RuntimeError as error:
+                raise RuntimeError(answer.trouble(str(error))) from None
+            answer.require_end()
         except RuntimeError as error:
             raise trouble(str(error)) from None
+
+
+class Answer:
+    """The octets of an answer as they are read; knows whether they were all, which an Arrow stream does not tell."""
+
+    def __init__(self, octets: Any) -> None:
+        self._octets, self._last, self._error = octets, b"", ""
+
+    def readinto(self, room: Any) -> int:
+        """As of any file; what breaks off ends, and ``trouble`` says why."""
+        try:
+            many: int = self._octets.readinto(room)
+        except (OSError, HTTPException) as error:
+            self._error = f"{type(error).__name__} {error}"
+            return 0
+        self._last = (self._last + bytes(memoryview(room)[:many]))[-_KEPT:]
+        return many
+
+    def trouble(self, error: str) -> str:
+        """Why it broke off: what ClickHouse wrote last, if that is of it, or how the connection ended."""
+        last = self._last.decode("latin-1")
+        return last if _CODE.search(last) else self._error or error
+
+    def require_end(self) -> None:
+        """Raises RuntimeError unless the answer ended with the mark that an Arrow stream ends with."""
+        self.readinto(bytearray(_KEPT))
+        if self._error or not self._last.endswith(_END):
+            raise RuntimeError(self.trouble("it has no end"))
 
 
 def _way(where: Where, limits: Limits) -> Way:

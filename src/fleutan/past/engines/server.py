@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -34,6 +34,7 @@ class Server:
         self._location, self._settings, self._user = f"{parts.hostname} port {port}", settings, parts.username
         kind = HTTPSConnection if port in _TLS else HTTPConnection
         self._connection = kind(parts.hostname, port, timeout=TIMEOUT_S)
+        self._last: HTTPResponse | None = None
 
     def open(self) -> None:
         """Raises FleutanError where nothing answers."""
@@ -50,9 +51,11 @@ class Server:
         """The answer as it comes."""
         words = {**self._settings, **{f"param_{name}": value for name, value in parameters.items()}}
         words["default_format"] = "ArrowStream"
+        if self._last is not None and not self._last.isclosed():
+            self._connection.close()  # who asked did not want the rest
         try:
             self._connection.request("POST", f"/?{urlencode(words)}", sql.encode(), self._headers())
-            response = self._connection.getresponse()
+            self._last = response = self._connection.getresponse()
             if response.status != 200:
                 raise RuntimeError(response.read(_SAID).decode("utf-8", "replace"))
         except (OSError, HTTPException) as error:

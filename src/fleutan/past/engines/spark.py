@@ -103,7 +103,9 @@ def _pyspark() -> Any:
 
 
 def _first(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
+    """The line that says it; of an error of Java's the one behind what was called."""
+    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return next((line[2:] for line in lines if line.startswith(": ")), lines[0])[:300]
 
 
 def trouble(error: Exception) -> FleutanError:

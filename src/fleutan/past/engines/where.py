@@ -38,7 +38,7 @@ def understood(text: str) -> Where:
     """The place that a text means.  Raises UsageError for what is none."""
     scheme, colon, rest = text.partition("://")
     location, _, query = rest.partition("?")
-    if not colon or not location:
+    if not scheme or not colon or not location:
         raise UsageError(f"{text[:60]!r} is no engine: write duckdb, clickhouse://HOST:8123 or spark://HOST:7077")
     options = dict(parse_qsl(query, keep_blank_values=True))
     files = options.pop("files", "")
