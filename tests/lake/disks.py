@@ -76,7 +76,7 @@ class FullDisk(TellingDisk):
         self.refused = set(refused)
         self.told: list[str] = []
 
-    def _refuse(self, step: str, path: Path | None) -> None:
+    def _refuse(self, step: str, _path: Path | None) -> None:
         self.told.append(step)
         if step in self.refused:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.lake.rows import NOW, rows_of
 
 from fleutan.column import Column, text_column
 from fleutan.lake import rollups
@@ -15,7 +16,6 @@ from fleutan.lake.kinds import KINDS
 from fleutan.lake.rollups import HOUR, MINUTE, TOP
 from fleutan.lake.sealing import gather
 from fleutan.table import Table
-from tests.lake.rows import NOW, rows_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -126,11 +126,11 @@ def test_of_a_minute_the_ends_with_most_bytes(connection: DuckDBPyConnection, ro
             if row[side] is not None:
                 where = (row["time"] // MINUTE * MINUTE, side, row["exporter"])
                 is_port = side.endswith("port")
-                end = (None, row[side], row["proto"]) if is_port else (row[side], None, None)
+                end: tuple[Any, ...] = (None, row[side], row["proto"]) if is_port else (row[side], None, None)
                 wanted.setdefault(where, Counter())[end] += octets
     kept: dict[tuple[Any, ...], Counter[tuple[Any, ...]]] = {}
-    for time_ns, side, exporter, *end, octets in found:
-        kept.setdefault((time_ns, side, exporter), Counter())[tuple(end)] += octets
+    for time_ns, side, exporter, *told, octets in found:
+        kept.setdefault((time_ns, side, exporter), Counter())[tuple(told)] += octets
     assert kept.keys() == wanted.keys()
     for where, ends in wanted.items():
         assert sorted(kept[where].values()) == sorted(ends.values())[-TOP:]

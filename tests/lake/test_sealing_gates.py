@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.lake.disks import FullDisk, TellingDisk
+from tests.lake.rows import NOW, PLAIN, ROLLED, in_files, names, numbered, numbers, rows_of, sums
 
 from fleutan.column import Column
 from fleutan.lake import sealing
@@ -17,8 +19,6 @@ from fleutan.lake.listing import snapshot
 from fleutan.lake.sealing import connect, gather, placed, seal
 from fleutan.lake.storage import quoted
 from fleutan.table import Table
-from tests.lake.disks import FullDisk, TellingDisk
-from tests.lake.rows import NOW, PLAIN, ROLLED, in_files, names, numbered, numbers, rows_of, sums
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.lake.rows import NOW, framed, made, rows_of
 
 from fleutan.column import Column, Slices, text_column
 from fleutan.lake.disk import Disk
@@ -22,7 +23,6 @@ from fleutan.lake.storage import constant, files_of, literal, quoted, selected, 
 from fleutan.lake.tail import frames
 from fleutan.protocols.spans import joined
 from fleutan.table import Table
-from tests.lake.rows import NOW, framed, made, rows_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

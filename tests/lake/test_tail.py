@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.lake.rows import NOW, PLAIN, framed, numbered, read
 
 from fleutan.column import Column
 from fleutan.lake.tail import MARK, Frame, frames
 from fleutan.table import Table
-from tests.lake.rows import NOW, PLAIN, framed, numbered, read
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
