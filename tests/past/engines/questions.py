@@ -56,19 +56,23 @@ def _odd() -> dict[str, Any]:
 
 
 class Question(NamedTuple):
-    """A module and its parameters; ``expression`` in place of a filter where text cannot say it."""
+    """A module and its parameters; ``expression`` in place of a filter where text cannot say it.
+
+    One that asks ``again`` is spelled as another but for values: an engine that is slow to ask leaves it out.
+    """
 
     module: str
     filter: str = ""
     words: dict[str, str] = {}  # noqa: RUF012
     expression: Expression | None = None
+    again: bool = False
 
 
 _WIDE = {"keys": "src,dport,family", "measures": "flows,bytes,packets,start,end,rtt,min_rtt,tcp_flags", "limit": "0"}
 _TOLD = {"keys": "node,comm", "measures": "flows,tx_bytes,rx_bytes,retrans", "limit": "0"}
 QUESTIONS = [
     Question("traffic"),
-    Question("traffic", "", {"interval": "60"}),
+    Question("traffic", "", {"interval": "60"}, again=True),
     Question("traffic", "", {"interval": "3600", "end": str((AT + HOUR) // SECOND)}),
     Question("traffic", "src 10.0.0.0/8 and bytes > 100", {"interval": "7"}),
     Question("traffic", "", {"start": str((AT + 2 * LASTS) // SECOND), "end": str((AT + 3 * LASTS) // SECOND)}),
@@ -81,7 +85,7 @@ QUESTIONS = [
     Question("topports", "", {"interval": "1800", "topn": "2"}),
     Question("flowcount"),
     Question("protocol", "", {"start": str(AT // SECOND + 1)}),
-    Question("protocol", "kind = records", {"interval": "3600", "end": str((AT + HOUR) // SECOND)}),
+    Question("protocol", "kind = records", {"interval": "3600", "end": str((AT + HOUR) // SECOND)}, again=True),
     Question("ethtypes"),
     Question("talkers", "proto in (tcp, udp) and not dport in (22, 80) and src != 10.0.0.1", _WIDE),
     Question("talkers", "tcp_flags = 2/2 and src in (10.0.0.1, 2001:db8::1) or not has src", _WIDE),
@@ -92,16 +96,16 @@ QUESTIONS = [
     Question("talkers", "", _TOLD, Comparison(("comm",), "=", ("ssh", ODD))),
     Question("talkers", "", _TOLD, Comparison(("comm",), "=", (Glob("we'ird\\*%_?"),))),
     Question("talkers", "", _TOLD, Comparison(("comm",), "=", (Pattern(r"^we'ird\\ .`\s+\{x"),))),
-    Question("talkers", "forwarded = yes", _TOLD),
+    Question("talkers", "forwarded = yes", _TOLD, again=True),
     Question("owners"),
-    Question("owners", "unit != nginx.service"),
+    Question("owners", "unit != nginx.service", again=True),
     Question("limits"),
     Question("drops"),
-    Question("drops", "has src", {"limit": "3"}),
+    Question("drops", "has src", {"limit": "3"}, again=True),
     Question("counters", "gauge > 5.5"),
     Question("paths"),
     Question("exporters"),
-    Question("trace", "", {"limit": "20"}),
+    Question("trace", "", {"limit": "20"}, again=True),
     Question("trace"),
 ]
 #: Modules that give rows as they are; of those of the same time the order is nobody's.
