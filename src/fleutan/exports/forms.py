@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers of modules in any form that is text or bytes: the historic ones, JSON, JSON lines, CSV.
 
-Parquet needs a database and stands in ``past``; text for a screen is a face's.
+Parquet, which needs a database, is written in ``past``; text for a screen is a face's.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from fleutan.column import Column
 from fleutan.errors import UsageError
 from fleutan.fields import require
 from fleutan.lake.kinds import KINDS
-from fleutan.past import relations
+from fleutan.past import reassembly, relations
 from fleutan.past.engines.protocol import Lake
 from fleutan.past.request import HOUR, MINUTE, Request
 from fleutan.past.statements import MEASURES
@@ -229,6 +229,14 @@ def trace(lake: Lake, request: Request) -> Answer:
     return lake.rows(listing, request.module)
 
 
+def flow_reassembly(lake: Lake, request: Request) -> Answer:
+    """Streams of TCP, of samples that kept payload."""
+    told = all_of([request.filter, Comparison(("proto",), "=", ("tcp",)), Known(("header",))])
+    relations.check_plain(predicate.compile(told, owners_beside=False).fields, "samples")
+    listing = Listing("samples", request.start_ns, request.end_ns, reassembly.FIELDS, told)
+    return reassembly.reassembled(lake.rows(listing, request.module), request.module, request.top or 0)
+
+
 def limits(lake: Lake, request: Request) -> Answer:
     """What limited the flows of the hosts: how many intervals of flows, and their bytes, by verdict."""
     _require_kind(lake, "flows", "'fleutan record' writes it")
@@ -258,6 +266,7 @@ MODULES: dict[str, Module] = {
     "flowcount": Module(flowcount, "all", "Active flow counter"),
     "protocol": Module(protocol, "ip", "Protocol breakdown"),
     "ethtypes": Module(ethtypes, "all", "Ethertypes breakdown"),
+    "flow-reassembly": Module(flow_reassembly, "tcp", "TCP flow reassembly"),
     "talkers": Module(talkers, "all", "Any keys and measures"),
     "owners": Module(owners, "all", "Processes, units and containers of hosts"),
     "drops": Module(_rows_of("drops", "'fleutan record' writes it"), "all", "Drops, retransmissions and resets"),

@@ -17,6 +17,10 @@ from fleutan.table import Table
 Form = Callable[[Iterable[Table], Options], Iterator[bytes]]
 
 _FILES: Mapping[str, Form] = {"pcap": captures.pcap, "pcapng": captures.pcapng}
+_STREAMS: Mapping[str, Form] = {
+    "pcap": lambda tables, options: captures.pcap(captures.whole(tables), options),
+    "pcapng": lambda tables, options: captures.pcapng(captures.whole(tables), options),
+}
 
 #: The forms of each module; the first is the one that is taken where none is asked for.
 FORMATS: Mapping[str, Mapping[str, Form]] = {
@@ -53,7 +57,7 @@ FORMATS: Mapping[str, Mapping[str, Form]] = {
         "html": shares.ethertypes_html,
     },
     "trace": {"pretty": packets.pretty, **_FILES},
-    "flow-reassembly": {"plain": tuples.plain, "pretty": tuples.pretty, **_FILES},
+    "flow-reassembly": {"plain": tuples.plain, "pretty": tuples.pretty, **_STREAMS},
 }
 _MEDIA = {
     **dict.fromkeys(("html", "sidebox"), "text/html; charset=utf-8"),

@@ -9,6 +9,7 @@ Nothing is made up: a packet without a header, a link type or a time is counted 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -89,6 +90,11 @@ def pcap(tables: Tables, options: Options) -> Iterator[bytes]:
 def pcapng(tables: Tables, options: Options) -> Iterator[bytes]:
     """A pcapng file in nanoseconds, an interface for each link type."""
     return _pcapng(_batches(tables, options), options.link_types)
+
+
+def whole(tables: Tables) -> Iterator[Table]:
+    """The same packets with all of their octets captured: ``bytes`` of a stream are those of its packets."""
+    return (replace(table, columns={**table.columns, "bytes": absent(len(table))}) for table in tables)
 
 
 def _again(first: Packets, rest: Iterator[Packets]) -> Iterator[Packets]:

@@ -16,6 +16,9 @@ from fleutan.faces.web.bounds import Service
 from fleutan.faces.web.desk import Head, Work, Written
 from fleutan.faces.web.failures import NoSuchModule
 from fleutan.faces.web.following import Following, following
+from fleutan.faces.web.following import tables as told
+from fleutan.past import parquet
+from fleutan.past.database import Limits
 from fleutan.past.modules import MODULES
 from fleutan.past.parameters import Moment, understood
 from fleutan.past.request import Request
@@ -47,10 +50,14 @@ class Question:
         head: dict[str, Any] = {"start_ns": request.start_ns}
         head |= {} if self.follow else {"end_ns": request.end_ns}
         head |= {"notes": list(self.notes)} if self.notes else {}
-        yield from forms.pieces(self.form, request.module, self._tables(work), self.options, head)
+        tables = self._tables(work)
+        if self.form == "parquet":
+            yield from parquet.pieces(tables, Limits(work.service.bounds.memory))
+        else:
+            yield from forms.pieces(self.form, request.module, tables, self.options, head)
 
     def _tables(self, work: Work) -> Iterator[Table]:
-        return self.follow.tables(work, self.request) if self.follow else work.tables(self.request)
+        return told(self.follow, work, self.request) if self.follow else work.tables(self.request)
 
 
 def answering(module: str, words: Mapping[str, str], form: str = "") -> Written:
