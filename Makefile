@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt tools/packages
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@tools/packages test
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[clickhouse,dev,spark]'
 	@touch $@
 
 $(VENV)/.installed-vm: $(VENV)/.installed-dev
