@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BPF := src/fleutan/linux/bpf
 
-.PHONY: flows test check lint types imports docs-check unit test-vm bpf golden bench fuzz docs setup setup-dev clean
+.PHONY: flows test check lint types imports docs-check unit test-vm test-engines bpf golden bench fuzz docs setup setup-dev clean
 
 flows: setup
 	@$(BIN)/fleutan flows
@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt tools/packages
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@tools/packages test
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[clickhouse,dev,spark]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 $(VENV)/.installed-vm: $(VENV)/.installed-dev
@@ -62,6 +62,15 @@ fuzz: $(VENV)/.installed-fuzz
 	    $(BIN)/python -m tests.fuzz.target .fuzz/corpus --seed -artifact_prefix=.fuzz/ -max_len=6000 \
 	        -timeout=30 -runs=8000 || exit; \
 	done
+
+$(VENV)/.installed-engines: $(VENV)/.installed-dev
+	@tools/packages engines
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[clickhouse,spark]'
+	@touch $@
+
+# A gigabyte of other engines: tests of them skip where they are not.
+test-engines: $(VENV)/.installed-engines
+	$(BIN)/python -m pytest tests/past/engines tests/faces/cli/test_query_engine.py
 
 test-vm: $(VENV)/.installed-vm
 	@tools/test-vm $(TESTS)
