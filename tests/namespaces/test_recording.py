@@ -15,6 +15,9 @@ from tests.bpf import agrees, needs_bpf
 from tests.namespaces.conftest import DEADLINE, Host, Running, World, until
 from tests.namespaces.test_counting import ADDRESSES, HEADERS, between, counters, iperf, near
 
+from fleutan.lake.kinds import KINDS
+from fleutan.lake.storage import files_of
+
 pytestmark = needs_bpf
 needs_iperf = pytest.mark.skipif(not shutil.which("iperf3"), reason="needs iperf3")
 Row = dict[str, Any]
@@ -34,13 +37,13 @@ class Recording:
     def __init__(self, host: Host, lake: Path, *words: str) -> None:
         self.lake = lake
         self._running = Running(host, "record", "-i", "0.5", "--lake", str(lake), "-N", host.name, *words)
-        self._known = len(self.written())
+        self._known = set(self.written())
         until(lambda: self._is_counting(host), "packets come into the lake")
 
     def _is_counting(self, host: Host) -> bool:
         host.run("python3", "-c", f"import socket; socket.socket(2, 2).sendto(b'x', ('192.0.2.2', {DISCARD}))")
         assert self._running.process.poll() is None, self._running.ended()
-        return len(self.written()) > self._known
+        return not self._known.issuperset(self.written())
 
     def written(self) -> list[Path]:
         """Files with flows, and those that are still written to."""
@@ -61,10 +64,10 @@ def rows(lake: Path, kind: str, where: str) -> list[Row]:
     """Rows of a kind that are sealed."""
     import duckdb
 
-    files = [str(path) for path in lake.glob(f"{kind}/**/*.parquet")]
+    files = list(lake.glob(f"{kind}/**/*.parquet"))
     if not files:
         return []
-    found = duckdb.execute(f"SELECT * FROM read_parquet({files}, union_by_name=true) WHERE {where}")
+    found = duckdb.execute(f"SELECT * FROM {files_of(KINDS[kind], files)} WHERE {where}")
     names = [column[0] for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 

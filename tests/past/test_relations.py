@@ -33,7 +33,7 @@ def test_sums_are_rows_that_say_how_many_they_are() -> None:
 
 def test_rows_as_they_are() -> None:
     row = plain("flows")
-    assert (row.column("tx_bytes_once"), row.column("start_ns"), row.column("flows")) == ('"tx_bytes"', "time_ns", "1")
+    assert (row.column("tx_bytes_once"), row.column("start_ns"), row.column("flows")) == ("tx_bytes", "time_ns", "1")
     assert plain("drops").column("tx_bytes_once") == "NULL"
 
 
