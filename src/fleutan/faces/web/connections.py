@@ -15,6 +15,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fleutan.faces.web.bounds import Bounds
 
+#: So much of an answer waits in a connection's own buffer before no more is written to it.
+KEPT = 32 * 1024
 #: What is said to a connection that there is no room for.
 FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 35\r\n"
@@ -35,6 +37,7 @@ class Connection(H11Protocol):
         self._cycle: Any = None
         self._size = 0
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=KEPT)
         if len(self.connections) > self.bounds.connections and not self._make_room():
             transport.write(FULL)
             transport.close()

@@ -17,8 +17,8 @@ from typing import IO
 from fleutan.errors import FleutanError
 from fleutan.faces.web.bounds import Bounds
 
-#: So much is written, read and sent at once.
-PIECE = 64 * 1024
+#: So much is written at once, and so much read and sent: what many slow clients keep in memory.
+PIECE, SENT = 64 * 1024, 16 * 1024
 
 
 class ReaderGone(FleutanError):
@@ -161,7 +161,7 @@ class Spool:
     def _get(self) -> bytes:
         with self._changed:
             at = self._read % self._bounds.spool
-            many = min(self._written - self._read, PIECE, self._bounds.spool - at)
+            many = min(self._written - self._read, SENT, self._bounds.spool - at)
             if not many:
                 return b""
             self._file.seek(at)
