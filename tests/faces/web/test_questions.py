@@ -9,7 +9,7 @@ from tests.asking import LENGTH, SECOND
 from fleutan.errors import UsageError
 from fleutan.faces.web.bounds import Service
 from fleutan.faces.web.failures import NoSuchModule
-from fleutan.faces.web.questions import included, noted, question
+from fleutan.faces.web.questions import included, question
 from fleutan.past.request import MINUTE
 
 
@@ -66,8 +66,3 @@ def test_what_cannot_be_understood_is_said(
 ) -> None:
     with pytest.raises(error, match=why):
         question(service, module, words)
-
-
-def test_notes_are_one_line_of_plain_signs() -> None:
-    assert noted(()) == {}
-    assert noted(("20m é\r\nSet-Cookie: x", "b")) == {"Fleutan-Note": "20m ???Set-Cookie: x; b"}

@@ -13,7 +13,7 @@ from tests.asking import ask, asked, scope_of, served, until
 
 from fleutan.errors import FleutanError, UsageError
 from fleutan.faces.web.bounds import Service
-from fleutan.faces.web.desk import Desk, Head, Work, Written
+from fleutan.faces.web.desk import Desk, Work, Written
 from fleutan.faces.web.responses import Streaming, plain, problem, text_failure
 
 
@@ -38,14 +38,29 @@ def long(work: Work) -> Iterator[bytes]:
 
 def test_an_answer_has_its_kind_and_its_headers(desk: Desk) -> None:
     def two(work: Work) -> Iterator[bytes]:
-        work.head = Head("image/x-test", {"X-More": "1"})
+        work.media_type = "image/x-test"
         yield b"a"
         yield b"b"
+        work.note("20m é\r\nSet-Cookie: x", "b")
 
     found = ask(answering(two)(desk), "/")
     assert (found.status, found.body, found.whole) == (200, b"ab", True)
-    assert (found.headers["content-type"], found.headers["x-more"]) == ("image/x-test", "1")
+    assert found.headers["content-type"] == "image/x-test"
+    assert found.headers["fleutan-note"] == "20m ???Set-Cookie: x; b"
     assert "content-length" not in found.headers
+
+
+def test_what_becomes_known_too_late_for_a_header_is_logged(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    def late(work: Work) -> Iterator[bytes]:
+        work.note("early")
+        yield b"x" * work.service.bounds.early
+        work.pause(0.2)
+        work.note("late")
+
+    with caplog.at_level(logging.WARNING):
+        found = ask(answering(late)(desk), "/path")
+    assert found.headers["fleutan-note"] == "early"
+    assert [record.getMessage() for record in caplog.records] == ["/path: late"]
 
 
 def test_an_error_before_the_first_octet_has_a_status(desk: Desk) -> None:

@@ -12,12 +12,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from math import inf
-from types import MappingProxyType
-from typing import NamedTuple
 
 from fleutan.errors import FleutanError, UsageError
 from fleutan.faces.web.bounds import Service
@@ -67,25 +65,29 @@ class Places:
                 self._waiting -= 1
 
 
-class Head(NamedTuple):
-    """What is said before an answer: what it is, and further headers."""
-
-    media_type: str = "application/json"
-    headers: Mapping[str, str] = MappingProxyType({})
-
-
 class Work:
     """One question that is worked on: its time, its rows, and whether anybody still wants it.
 
-    ``head`` is set by who writes the answer, before the first piece.
+    ``media_type`` is set by who writes the answer, before the first piece.  ``notes`` are what is to be known of the
+    answer, in the order in which it became known.
     """
 
     def __init__(self, service: Service, places: Places, spool: Spool) -> None:
         self.service, self.spool = service, spool
-        self.head = Head()
+        self.media_type = "application/json"
+        self._notes: dict[str, None] = {}
         self._places = places
         self._stopped = threading.Event()
         self._why: FleutanError | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of the answer, as far as that is known."""
+        return tuple(self._notes.copy())
+
+    def note(self, *notes: str) -> None:
+        """Something is to be known of the answer."""
+        self._notes |= dict.fromkeys(notes)
 
     def stop(self, why: str = "the client has gone") -> None:
         """Nobody wants the answer any more; may be called by any thread."""
@@ -116,6 +118,7 @@ class Work:
                 if rows > most:
                     raise UsageError(f"the answer has more than {most} rows; ask of a shorter time, or say topn")
                 self.check()
+                self.note(*table.reading.notes)
                 yield table
                 self.check()
         self.check()

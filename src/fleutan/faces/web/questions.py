@@ -13,7 +13,7 @@ from fleutan.exports import forms
 from fleutan.exports.como import FORMATS, default_format
 from fleutan.exports.como.options import Options, proto_number
 from fleutan.faces.web.bounds import Service
-from fleutan.faces.web.desk import Head, Work, Written
+from fleutan.faces.web.desk import Work, Written
 from fleutan.faces.web.failures import NoSuchModule
 from fleutan.faces.web.following import Following, following
 from fleutan.faces.web.following import tables as told
@@ -24,9 +24,6 @@ from fleutan.past.parameters import Moment, understood
 from fleutan.past.request import Request
 from fleutan.sources.names import services
 from fleutan.table import Table
-
-#: A header with what is to be known of how a question was understood.
-NOTE = "Fleutan-Note"
 
 
 @dataclass(frozen=True)
@@ -68,16 +65,12 @@ def answering(module: str, words: Mapping[str, str], form: str = "") -> Written:
 
     def written(work: Work) -> Iterator[bytes]:
         asked = question(work.service, module, words, form)
-        work.head = Head(asked.media_type, noted(asked.notes))
+        work.media_type = asked.media_type
+        work.note(*asked.notes)
         yield from asked.pieces(work)
+        work.note(*(f"{rows} rows were left out: {why}" for why, rows in asked.options.left_out.items()))
 
     return written
-
-
-def noted(notes: tuple[str, ...]) -> dict[str, str]:
-    """The header that says the notes, if there are any."""
-    line = "; ".join(notes).encode("ascii", "replace").decode()
-    return {NOTE: "".join(sign if sign.isprintable() else "?" for sign in line)} if notes else {}
 
 
 def question(service: Service, module: str, words: Mapping[str, str], form: str = "") -> Question:

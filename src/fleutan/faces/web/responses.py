@@ -12,10 +12,12 @@ from starlette.types import Receive, Scope, Send
 
 from fleutan.errors import FleutanError
 from fleutan.faces.web import failures
-from fleutan.faces.web.desk import Head, Work
+from fleutan.faces.web.desk import Work
 from fleutan.faces.web.spool import ReaderGone
 
 LOG = logging.getLogger("fleutan.web")
+#: A header with what is to be known of an answer: how a question was understood, what the lake lacks.
+NOTE = "Fleutan-Note"
 #: Of every response: an answer is of its moment, and is what it says that it is; a page loads nothing.
 ALWAYS = {
     "Cache-Control": "no-store",
@@ -70,10 +72,13 @@ class Streaming(Response):
         except Exception as error:  # each has its status
             await self._failed(error)(scope, receive, send)
             return
-        await send({"type": "http.response.start", "status": 200, "headers": _headers(self._work.head)})
+        said = self._work.notes
+        await send({"type": "http.response.start", "status": 200, "headers": _headers(self._work)})
         try:
             async for octets in spool.pieces():
                 await send({"type": "http.response.body", "body": octets, "more_body": True})
+            for note in self._work.notes[len(said) :]:
+                LOG.warning("%s: %s", scope["path"], note)  # too late for a header
         except ReaderGone:
             return
         except FleutanError as error:
@@ -82,9 +87,15 @@ class Streaming(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-def _headers(head: Head) -> list[tuple[bytes, bytes]]:
-    found = {**ALWAYS, "Content-Type": head.media_type, **head.headers}
-    return [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in found.items()]
+def _headers(work: Work) -> list[tuple[bytes, bytes]]:
+    found = {**ALWAYS, "Content-Type": work.media_type, **noted(work.notes)}
+    return [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in found.items()]
+
+
+def noted(notes: tuple[str, ...]) -> dict[str, str]:
+    """The header that says the notes, if there are any."""
+    line = "; ".join(notes).encode("ascii", "replace").decode()
+    return {NOTE: "".join(sign if sign.isprintable() else "?" for sign in line)} if notes else {}
 
 
 async def _gone(receive: Receive) -> None:

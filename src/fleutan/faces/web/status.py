@@ -10,7 +10,7 @@ from typing import Any
 from fleutan import __version__
 from fleutan.exports import forms, json
 from fleutan.exports.como import status as como
-from fleutan.faces.web.desk import Head, Work
+from fleutan.faces.web.desk import Work
 from fleutan.lake.kinds import KINDS
 from fleutan.lake.layout import HOUR
 from fleutan.lake.listing import EVER, hours
@@ -41,7 +41,7 @@ class Status:
 
 def text(work: Work) -> Iterator[bytes]:
     """As Metroflux wrote it."""
-    work.head = Head("text/plain; charset=utf-8")
+    work.media_type = "text/plain; charset=utf-8"
     found = read(work)
     yield como.text(found.node, found.modules).encode()
 
