@@ -18,6 +18,7 @@ RECORDS = lakes.records(20)
     ("text", "sort", "line"),
     [
         ("INTERRUPT Error: Interrupted!", FleutanError, "the question took too long and was given up"),
+        ("Query interrupted", FleutanError, "the question took too long and was given up"),
         ("Out of Memory Error: failed\nmore", FleutanError, "the question needs more than 2GB of memory: ask of a"),
         ('IO Error: No files found that match the pattern "x"', FilesReplaced, ""),
         ('IO Error: Cannot open file "x": No such file or directory', FilesReplaced, ""),

@@ -8,8 +8,8 @@ comparison of numbers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -61,15 +61,18 @@ def asked(
     window: tuple[int, int] = EVER,
     limits: Limits | None = None,
     live: Mapping[str, Table] | None = None,
+    interruptible: Callable[[Callable[[], object]], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> Iterator[Rows]:
     """The answer to one SELECT over the lake's rows of a window; ``live`` are further tables by name.
+
+    ``interruptible`` is given what ends the question, which another thread may call while it is worked on.
 
     Raises UsageError with the database's own first line for what is wrong with it, FleutanError for
     what is wrong with the lake.
     """
     question = _Question(root, rewritten(statement), window, limits or Limits(), live or {})
     for _ in range(TRIES):
-        with opened(question.limits) as connection:
+        with opened(question.limits) as connection, interruptible(connection.interrupt):
             try:
                 rows = _begun(connection, question)
             except FilesReplaced:

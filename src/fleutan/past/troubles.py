@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: What stands before the database's own words where a stream breaks off.
 _STREAM = "ArrowArrayStream::"
+#: How an answer that was broken off is told: by the database, and where it looked at Python's signals.
+_INTERRUPTED = ("INTERRUPT", "Query interrupted")
 _GONE = ("No files found", "No such file")
 #: Where a statement asks for a regular expression, which is a parameter.
 _PATTERN = re.compile(r"regexp_matches\([^,]+, \$(\w+)\)")
@@ -40,7 +42,7 @@ def errors() -> tuple[type[Exception], ...]:
 def told(error: Exception, memory: str) -> Exception | None:
     """What the error means to who asked, by its text: FilesReplaced says that it is to be asked again."""
     text = said(error)
-    if text.startswith("INTERRUPT"):
+    if text.startswith(_INTERRUPTED):
         return FleutanError("the question took too long and was given up")
     if text.startswith("Out of Memory"):
         return FleutanError(f"the question needs more than {memory} of memory: ask of a shorter time, or allow more")

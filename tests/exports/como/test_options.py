@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from fleutan.errors import UsageError
-from fleutan.exports.como.options import Options, port_names, proto_number, proto_word
+from fleutan.exports.como.options import Options, included, port_names, proto_number, proto_word
 
 
 def test_names_of_ports() -> None:
@@ -47,3 +47,11 @@ def test_rows_that_are_left_out_are_counted_by_why() -> None:
     options.leave("absent", 0)
     assert options.left_out == {"broken": 3}
     assert not Options().left_out
+
+
+def test_protocols_that_are_told_apart_besides() -> None:
+    assert included("") == ()
+    assert included("tcp, 132,GRE,,") == (6, 132, 47)
+    for wrong in ("nope", "256", "-1"):
+        with pytest.raises(UsageError, match=f"include={wrong}: say a protocol"):
+            included(wrong)

@@ -9,7 +9,7 @@ from tests.asking import LENGTH, SECOND
 from fleutan.errors import UsageError
 from fleutan.faces.web.bounds import Service
 from fleutan.faces.web.failures import NoSuchModule
-from fleutan.faces.web.questions import included, question
+from fleutan.faces.web.questions import question
 from fleutan.past.request import MINUTE
 
 
@@ -40,14 +40,6 @@ def test_an_answer_that_goes_on(service: Service) -> None:
     assert found.follow is not None
     assert (found.follow.width_ns, found.options.interval_ns) == (30 * SECOND, 30 * SECOND)
     assert question(service, "traffic", {"wait": "no"}).follow is None
-
-
-def test_protocols_by_name_and_number() -> None:
-    assert included("") == ()
-    assert included("tcp, 132,GRE") == (6, 132, 47)
-    for wrong in ("nope", "256", "99999999999999"):
-        with pytest.raises(UsageError, match=f"include={wrong}: say a protocol"):
-            included(wrong)
 
 
 @pytest.mark.parametrize(

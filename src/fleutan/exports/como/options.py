@@ -79,3 +79,14 @@ def proto_number(word: str | None) -> int | None:
 def proto_word(number: int) -> str:
     """The catalogue's word of a protocol by IP's number."""
     return PROTOS.get(number, f"proto-{number}")
+
+
+def included(text: str) -> tuple[int, ...]:
+    """Numbers of the protocols that are named, by comma.  Raises UsageError for what is no protocol."""
+    numbers = []
+    for word in filter(None, (part.strip().lower() for part in text.split(","))):
+        number = proto_number(word if not word.isdecimal() else f"proto-{word}")
+        if number is None:
+            raise UsageError(f"include={word[:40]}: say a protocol by its name, or its number up to 255")
+        numbers.append(number)
+    return tuple(numbers)

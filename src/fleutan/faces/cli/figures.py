@@ -88,9 +88,9 @@ def clock(at_ns: int, utc: bool = False) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", moment) + (" UTC" if utc else time.strftime(" %Z", moment))
 
 
-def instant(at_ns: int) -> str:
-    """A point in time by the user's clock, to the millisecond."""
-    moment = time.localtime(at_ns // 10**9)
+def instant(at_ns: int, utc: bool = False) -> str:
+    """A point in time by the user's clock, or in UTC, to the millisecond."""
+    moment = time.gmtime(at_ns // 10**9) if utc else time.localtime(at_ns // 10**9)
     return time.strftime("%Y-%m-%d %H:%M:%S", moment) + f".{at_ns // 10**6 % 1000:03d}"
 
 

@@ -27,6 +27,7 @@ WORDS: tuple[tuple[str, str, str, str], ...] = (
     ("", "order", "FIELD", "The measure that talkers are sorted by."),
     ("", "jobid", "ID", "Only the nodes and the time of a job."),
     ("", "gridjobid", "ID", "The same of a grid job."),
+    ("", "include", "PROTOS", "protocol: what is told apart besides tcp, udp, icmp and esp: 'gre,ospf'."),
     ("", "url", "URL", "Where addresses lead in topaddr's HTML."),
 )
 
@@ -48,7 +49,10 @@ def _options(function: Any) -> Any:
               help="plain, pretty, gnuplot, html, sidebox, mbps, pcap, pcapng (as the module has them); "
               "json, jsonl, csv, parquet, text.")  # fmt: skip
 @click.option("--plot", is_flag=True, help="Draw it in the terminal.")
-@click.option("--wait", is_flag=True, help="Go on as records come.")
+@click.option("--wait", is_flag=True, help="Go on, interval by interval, until --end or --to; without one for ever.")
+@click.option(
+    "--settle", metavar="TIME", help="With --wait: how long after its end an interval is told.  [default: 10s]"
+)
 @click.option("--utc", is_flag=True, help="Times in UTC.")
 @click.option("--lake", metavar="DIR", help="The lake's directory.")
 @click.option("--engine", default="duckdb", show_default=True, metavar="ENGINE",
@@ -60,8 +64,8 @@ def command(**words: Any) -> None:
     """Ask a lake, which 'fleutan record' and 'fleutan collect' fill, what was.
 
     MODULE is one of trace, traffic, tuple, topaddr, topports, flowcount, protocol, ethtypes as
-    Metroflux has them, or talkers, owners, drops, limits, counters, paths, exporters.  FILTER
-    chooses records: 'tcp and src 10.0.0.0/8 and dport 5000:6000'.
+    Metroflux has them, flow-reassembly, or talkers, owners, drops, limits, counters, paths, exporters.
+    FILTER chooses records: 'tcp and src 10.0.0.0/8 and dport 5000:6000'.
 
     \b
     fleutan query traffic --since 3h
@@ -70,6 +74,7 @@ def command(**words: Any) -> None:
     fleutan query talkers -k src,dport -m flows,bytes 'dst 192.0.2.0/24'
     fleutan query tuple --during 'yesterday 03:00..03:10' 'host 192.0.2.7'
     fleutan query owners --since 1d -k unit
+    fleutan query traffic --wait -i 10 'host 192.0.2.7'
     """
     from fleutan.faces.cli.querying import query
 
@@ -94,6 +99,6 @@ def sql(**words: Any) -> None:
     \b
     fleutan sql "SELECT src, sum(bytes) FROM records GROUP BY src ORDER BY 2 DESC LIMIT 10"
     """
-    from fleutan.faces.cli.querying import ask_sql
+    from fleutan.faces.cli.selecting import select
 
-    ask_sql(words)
+    select(words)

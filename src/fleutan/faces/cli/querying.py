@@ -1,48 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs ``fleutan query`` and ``fleutan sql``; imported only when one of them runs."""
+"""Runs ``fleutan query``; imported only when it runs."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC
-from itertools import chain
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
+from fleutan.column import Column
 from fleutan.errors import UsageError
-from fleutan.exports import csv, forms, json
+from fleutan.exports import forms
 from fleutan.exports.como import FORMATS, default_format
-from fleutan.exports.como.options import Options
+from fleutan.exports.como.options import Options, included
 from fleutan.faces.cli import configured
 from fleutan.faces.cli.figures import printable
-from fleutan.faces.cli.pages import Look, strips, tabular
+from fleutan.faces.cli.interrupting import interruptible
+from fleutan.faces.cli.pages import Look, listing
 from fleutan.faces.cli.query import WORDS
 from fleutan.faces.cli.terminal import screen
-from fleutan.lake.listing import EVER
+from fleutan.past import parquet
 from fleutan.past.engine import Limits
 from fleutan.past.engines import opened
+from fleutan.past.following import SETTLE, Following, following
 from fleutan.past.jobs import lookups_of
 from fleutan.past.modules import MODULES, answer
 from fleutan.past.parameters import Moment, understood
 from fleutan.past.request import Request
-from fleutan.past.sql import Rows
-from fleutan.query.times import parse_moment
+from fleutan.query.times import parse_duration
 from fleutan.sources.names import services
 from fleutan.table import Table
-from fleutan.views import View
 
-#: What live_flows has.
-LIVE = (
-    *("proto", "family", "state", "src", "sport", "dst", "dport", "dev", "netns", "inode", "uid", "user", "pid"),
-    *("comm", "unit", "container", "rtt", "rtt_var", "min_rtt", "cwnd", "mss", "retrans", "lost", "unacked"),
-    *("bytes_sent", "bytes_acked", "bytes_received", "delivery_rate", "limit"),
-)
+#: Forms that are no text.
+BINARY = ("pcap", "pcapng", "parquet")
 
 
 def lake_of(directory: str | None) -> Path:
@@ -58,27 +56,64 @@ def lake_of(directory: str | None) -> Path:
 
 def query(words: Mapping[str, Any]) -> None:
     """Asks what the options say and writes the answer."""
-    module = words["module"]
-    if module not in MODULES:
-        raise UsageError(f"no module is called {module!r}; there are {', '.join(MODULES)}")
-    form = "plot" if words["plot"] else words["form"] or (default_format(module) if module in FORMATS else "text")
-    if form not in (there := (*forms.forms_of(module), "text", "plot")):
-        raise UsageError(f"{module} has no format {form!r}; it has {', '.join(there)}")
+    form = form_of(words)
     jobs = lookups_of(configured.of(click.get_current_context()).jobs)
-    asked = understood(module, parameters(words), Moment(time.time_ns(), UTC if words["utc"] else None, jobs))
+    now_ns = time.time_ns()
+    asked = understood(words["module"], parameters(words), Moment(now_ns, UTC if words["utc"] else None, jobs))
     for note in asked.notes:
         click.echo(f"fleutan: note: {printable(note)}", err=True)
-    out = sys.stdout.buffer
-    told: set[str] = set()
-    with opened(words["engine"], lake_of(words["lake"]), Limits(words["memory"])) as lake:
-        options = options_of(asked.request, words)
-        for piece in pieces(form, asked.request, noting(answer(lake, asked.request), told), options):
-            out.write(piece)
-        out.flush()
+    follow = follow_of(asked.request, words, now_ns, form)
+    request = follow.asked(asked.request) if follow else asked.request
+    options, told = options_of(request, words, follow), set[str]()
+    with opened(words["engine"], lake_of(words["lake"]), Limits(words["memory"])) as lake, stoppable(lake):
+        tables = follow.answer(request, partial(answer, lake), time.time_ns, time.sleep) if follow else None
+        write(pieces(form, request, noting(tables or answer(lake, request), told), options), at_once=bool(follow))
     for note in sorted(told):
         click.echo(f"fleutan: note: {printable(note)}", err=True)
     for why, rows in options.left_out.items():
         click.echo(f"fleutan: note: {rows} rows were left out: {why}", err=True)
+
+
+def form_of(words: Mapping[str, Any]) -> str:
+    """The form that is asked for.  Raises UsageError for one that the module does not have, or no screen shows."""
+    module = words["module"]
+    if module not in MODULES:
+        raise UsageError(f"no module is called {module[:40]!r}; there are {', '.join(MODULES)}")
+    form = "plot" if words["plot"] else words["form"] or (default_format(module) if module in FORMATS else "text")
+    if form not in (there := (*forms.forms_of(module), "text", "plot")):
+        raise UsageError(f"{module} has no format {form[:40]!r}; it has {', '.join(there)}")
+    if form in BINARY and sys.stdout.isatty():
+        raise UsageError(f"{form} is not for a screen: write it to a file, as in > {module}.{form}")
+    return str(form)
+
+
+def follow_of(request: Request, words: Mapping[str, Any], now_ns: int, form: str) -> Following | None:
+    """How the answer goes on, if it does."""
+    if not words["wait"]:
+        if words["settle"]:
+            raise UsageError("--settle goes with --wait")
+        return None
+    settle_ns = parse_duration(words["settle"]) if words["settle"] else SETTLE
+    return following(request, parameters(words), now_ns, settle_ns, form)
+
+
+def stoppable(lake: Any) -> AbstractContextManager[None]:
+    """Has Ctrl-C end the question that the lake works on; engines elsewhere are waited for where Python sees it."""
+    return interruptible(getattr(lake, "interrupt", nothing))
+
+
+def nothing() -> None:
+    """There is nothing to interrupt."""
+
+
+def write(pieces_: Iterable[bytes], at_once: bool = False) -> None:
+    """Writes the pieces to standard output; each of an answer that goes on at once."""
+    out = sys.stdout.buffer
+    for piece in pieces_:
+        out.write(piece)
+        if at_once:
+            out.flush()
+    out.flush()
 
 
 def noting(tables: Iterable[Table], told: set[str]) -> Iterator[Table]:
@@ -96,105 +131,58 @@ def parameters(words: Mapping[str, Any]) -> dict[str, str]:
     return found | ({"wait": "yes"} if words["wait"] else {})
 
 
-def options_of(request: Request, words: Mapping[str, Any]) -> Options:
+def options_of(request: Request, words: Mapping[str, Any], follow: Following | None = None) -> Options:
     """What forms need to know."""
     is_whole = request.module in ("topaddr", "topports") and request.interval_ns is None
     interval_ns = request.end_ns - request.start_ns if is_whole else request.fitting_ns
     side: Any = request.side
-    return Options(interval_ns, UTC if words["utc"] else None, words.get("url") or "", names=services(), side=side)
+    return Options(
+        follow.width_ns if follow else interval_ns,
+        UTC if words["utc"] else None,
+        words["url"] or "",
+        names=services(),
+        include=included(words["include"] or ""),
+        side=side,
+    )
 
 
 def pieces(form: str, request: Request, tables: Iterable[Table], options: Options) -> Iterator[bytes]:
     """The answer in a form."""
     if form == "text":
-        return text(tables)
+        return _encoded(listing.page(tables, Look(screen(sys.stdout)), options.zone == UTC))
     if form == "plot":
-        return plotted(request, tables, options)
+        return _encoded(plotted(request, tables, options))
+    if form == "parquet":
+        return parquet.pieces(tables)
     head = {"start_ns": request.start_ns, "end_ns": request.end_ns}
     return forms.pieces(form, request.module, tables, options, head)
 
 
-def text(tables: Iterable[Table]) -> Iterator[bytes]:
-    """Rows under headings, as wide as the screen."""
-    here = screen(sys.stdout)
-    for table in tables:
-        names = tuple(table.columns)
-        view = View(table.kind, names, (), (), (), ())
-        look = Look(here)
-        for line in tabular(strips(table, list(names), look, view), look):
-            yield f"{line}\n".encode(here.encoding, "replace")
+def _encoded(lines: Iterable[str]) -> Iterator[bytes]:
+    encoding = screen(sys.stdout).encoding
+    return (f"{line}\n".encode(encoding, "replace") for line in lines)
 
 
-def plotted(request: Request, tables: Iterable[Table], options: Options) -> Iterator[bytes]:
+def plotted(request: Request, tables: Iterable[Table], options: Options) -> Iterator[str]:
     """The answer's measures by time, drawn in text."""
     from fleutan.faces.cli.pages.plot import page
 
-    here = screen(sys.stdout)
-    for table in tables:
-        measures = [name for name in ("bytes", "packets", "flows") if name in table][:2]
-        if "time" not in table or not measures:
-            raise UsageError(f"{request.module} cannot be plotted: it has no time, as traffic and flowcount have")
-        for line in page(table, measures, Look(here), options.zone == UTC):
-            yield f"{line}\n".encode(here.encoding, "replace")
+    table = joined(tables)
+    measures = [name for name in ("bytes", "packets", "flows") if name in table][:2]
+    if "time" not in table or not measures:
+        raise UsageError(f"{request.module} cannot be plotted: it has no time, as traffic and flowcount have")
+    return page(table, measures, Look(screen(sys.stdout)), options.zone == UTC)
 
 
-def ask_sql(words: Mapping[str, Any]) -> None:
-    """Asks in SQL and writes the answer."""
-    from fleutan.past.sql import asked
-
-    now_ns = time.time_ns()
-    start_ns = parse_moment(words["from_"], now_ns, None) if words["from_"] else EVER[0]
-    end_ns = parse_moment(words["to"], now_ns, None) if words["to"] else EVER[1]
-    live = live_tables(words["statement"])
-    out = sys.stdout.buffer
-    with asked(lake_of(words["lake"]), words["statement"], (start_ns, end_ns), Limits(words["memory"]), live) as rows:
-        for piece in _PLAIN[words["form"]](rows):
-            out.write(piece)
-        out.flush()
-
-
-def live_tables(statement: str) -> dict[str, Table]:
-    """The tables of this host's present that a statement names."""
-    if not re.search(r"\blive_flows\b", statement, re.IGNORECASE):
-        return {}
-    from fleutan.live import Question, ask
-
-    return {"live_flows": ask(Question(fields=LIVE, states="all"))}
-
-
-def _text_rows(rows: Rows) -> Iterator[bytes]:
-    """Columns as wide as the widest value of the first rows."""
-    first = list(next(rows.batches, ()))
-    cells = [rows.names, *([shown(value) for value in row] for row in first)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in chain(cells, ([shown(value) for value in row] for batch in rows.batches for row in batch)):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        yield f"{printable(line)}\n".encode()
-
-
-def shown(value: Any) -> str:
-    """A value of SQL as text; what is unknown is empty."""
-    return "" if value is None else value.hex() if isinstance(value, bytes) else str(value)
-
-
-def plain(value: Any) -> Any:
-    """A value of SQL as JSON knows it."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, dict):
-        return {str(key): plain(one) for key, one in value.items()}
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
-
-
-def _objects(rows: Rows) -> Iterator[dict[str, Any]]:
-    return (dict(zip(rows.names, map(plain, row), strict=True)) for batch in rows.batches for row in batch)
-
-
-_PLAIN: Mapping[str, Callable[[Rows], Iterator[bytes]]] = {
-    "text": _text_rows,
-    "jsonl": lambda rows: json.plain_lines(_objects(rows)),
-    "json": lambda rows: json.plain_document({"schema": "fleutan/sql/1"}, {"rows": list(_objects(rows))}),
-    "csv": lambda rows: csv.plain_lines(rows.names, (list(map(plain, row)) for batch in rows.batches for row in batch)),
-}
+def joined(tables: Iterable[Table]) -> Table:
+    """The numbers of all the Tables in one."""
+    found = list(tables)
+    names = [name for name in ("time", "bytes", "packets", "flows") if name in found[0]]
+    columns = {
+        name: Column(
+            np.concatenate([table.columns[name].values for table in found]),
+            np.concatenate([table.columns[name].mask() for table in found]),
+        )
+        for name in names
+    }
+    return Table(found[0].kind, columns, found[0].reading)

@@ -11,7 +11,7 @@ from typing import Any
 from fleutan.errors import UsageError
 from fleutan.exports import forms
 from fleutan.exports.como import FORMATS, default_format
-from fleutan.exports.como.options import Options, proto_number
+from fleutan.exports.como.options import Options, included
 from fleutan.faces.web.bounds import Service
 from fleutan.faces.web.desk import Work, Written
 from fleutan.faces.web.failures import NoSuchModule
@@ -122,14 +122,3 @@ def options_of(request: Request, words: Mapping[str, str], follow: Following | N
         include=included(words.get("include", "")),
         side=side,
     )
-
-
-def included(text: str) -> tuple[int, ...]:
-    """Numbers of the protocols that are named, by comma.  Raises UsageError for what is no protocol."""
-    numbers = []
-    for word in filter(None, (part.strip().lower() for part in text.split(","))):
-        number = proto_number(word if not word.isdecimal() else f"proto-{word}")
-        if number is None:
-            raise UsageError(f"include={word[:40]}: say a protocol by its name, or its number up to 255")
-        numbers.append(number)
-    return tuple(numbers)
