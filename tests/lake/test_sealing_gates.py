@@ -10,14 +10,14 @@ import pytest
 from tests.lake.disks import FullDisk, TellingDisk
 from tests.lake.rows import NOW, PLAIN, ROLLED, in_files, names, numbered, numbers, rows_of, sums
 
-from fleutan.column import Column
+from fleutan.column import Column, text_column
 from fleutan.lake import sealing
 from fleutan.lake.disk import Disk
 from fleutan.lake.kinds import KINDS, SCHEMA
 from fleutan.lake.layout import HOUR, OPEN, SPILL, hidden, tail
 from fleutan.lake.listing import snapshot
 from fleutan.lake.sealing import connect, gather, placed, seal
-from fleutan.lake.storage import quoted
+from fleutan.lake.storage import files_of, quoted
 from fleutan.table import Table
 
 if TYPE_CHECKING:
@@ -168,3 +168,12 @@ def test_a_database_spills_into_the_lake(lake: Path) -> None:
     with connect(1, "64MB", lake) as connection:
         found = connection.execute("SELECT current_setting('temp_directory')").fetchall()
     assert found == [(str(lake / OPEN / SPILL),)]
+
+
+@pytest.mark.parametrize("text", ["", "it's", "a\0b", "\0", "\udcff", "x" * 100_000])
+def test_text_that_is_the_same_in_all_rows_is_sealed(connection: DuckDBPyConnection, lake: Path, text: str) -> None:
+    columns = {"time": Column(NOW + np.arange(3)), "comm": text_column([text] * 3)}
+    assert sealed(connection, lake, Table("flows", columns)) == 3
+    files = files_of(KINDS["flows"], list(lake.glob("flows/*/*/*.parquet")))
+    plain = text.encode("utf-8", "replace").decode()
+    assert connection.execute(f"SELECT comm FROM {files}").fetchall() == [(plain,)] * 3

@@ -168,11 +168,13 @@ def _listed(kind: Kind, rows: Sequence[Rows]) -> str:
     """What of the relation is written, as the list of a SELECT.
 
     A column that no row knows is in no file: to write nothing costs as much as to write numbers.  A text that is
-    the same in all rows is given as an ENUM of it, which is written without a look at every row.
+    the same in all rows is given as an ENUM of it, which is written without a look at every row; not one with a NUL,
+    which no plain constant of SQL can be (``quoted``).
     """
     there = {child.name for array, _ in rows for child in array.schema.children}
     first = rows[0][1]
-    same = {name: sql for name, sql in first.items() if all(one.get(name) == sql for _, one in rows[1:])}
+    plain = {name: sql for name, sql in first.items() if sql.startswith("'")}
+    same = {name: sql for name, sql in plain.items() if all(one.get(name) == sql for _, one in rows[1:])}
     there.update(*(one for _, one in rows))
     return ", ".join(
         f'CAST({same[name]} AS ENUM({same[name]})) AS "{name}"' if name in same and type_ == "VARCHAR" else f'"{name}"'
