@@ -116,7 +116,7 @@ class Stream:
             numbers = (self.sent + np.arange(count)) * self._step
             some[:, _SEQUENCE : _SEQUENCE + 4] = numbers.astype(">u4").view(np.uint8).reshape(-1, 4)
             self._socket.setsockopt(socket.IPPROTO_UDP, _UDP_SEGMENT, kind.shape[1])
-            self._socket.send(some)
+            self._socket.send(some.data)
             self.sent, many = self.sent + count, many - count
             self._turn, self._at = self._turn + 1, (self._at + count) % len(kind)
             self._at = self._at if self._at + TOGETHER // kind.shape[1] <= len(kind) else 0

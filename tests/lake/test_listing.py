@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.lake.rows import NOW, PLAIN, framed, hour, in_tails, names, numbered, numbers, numbers_of, rows_of
 
 from fleutan.errors import FleutanError
 from fleutan.lake.compaction import Compaction
@@ -20,7 +21,6 @@ from fleutan.lake.kinds import KINDS
 from fleutan.lake.layout import HOUR, OPEN, directory, tail
 from fleutan.lake.listing import counting, gates, hours, listed, snapshot
 from fleutan.lake.sealing import connect, seal
-from tests.lake.rows import NOW, PLAIN, framed, hour, in_tails, names, numbered, numbers, numbers_of, rows_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -225,9 +225,10 @@ def test_a_directory_is_listed_as_it_was_at_a_moment_while_it_changes(tmp_path: 
             (tmp_path / name).touch()
         for name in (f"{number - 20}.file", f"{number - 20}.list"):
             (tmp_path / name).unlink(missing_ok=True)
-        over.wait(0.002)
+        pause.wait(0.002)
 
-    with beside(change) as over:
+    pause = threading.Event()
+    with beside(change):
         for _ in range(300):
             found = listed(tmp_path)
             files = {name for name in found if name.endswith(".file")}

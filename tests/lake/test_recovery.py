@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.lake.disks import FullDisk, TellingDisk
+from tests.lake.rows import NOW, PLAIN, ROLLED, framed, names, numbered, numbers, rows_of, sums
 
 from fleutan.lake.disk import Disk
 from fleutan.lake.kinds import KINDS
 from fleutan.lake.layout import HOUR, NEW, OPEN, hidden, tail
 from fleutan.lake.recovery import STALE, recover, withdraw
 from fleutan.lake.sealing import seal
-from tests.lake.disks import FullDisk, TellingDisk
-from tests.lake.rows import NOW, PLAIN, ROLLED, framed, names, numbered, numbers, rows_of, sums
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -123,7 +123,7 @@ def test_nothing_stays_open(connection: DuckDBPyConnection, lake: Path) -> None:
 def test_what_goes_meanwhile_was_sealed_by_another(connection: DuckDBPyConnection, lake: Path) -> None:
     left(lake, "a-1", ROLLED)
     second = left(lake, "b-1", ROLLED)
-    disk = TellingDisk(lambda step, path: second.unlink(missing_ok=True))
+    disk = TellingDisk(lambda _step, _path: second.unlink(missing_ok=True))
     assert recover(connection, lake, disk) == 5
     assert names(lake, f"{ROLLED}/*/*/*") == ["a-1.parquet"]
 
