@@ -406,10 +406,11 @@ def find(spelling: str) -> Field | None:
 
 
 def nearest(spelling: str, among: Iterable[str] = ()) -> str | None:
-    """The known name most like ``spelling``, or None where nothing is near."""
-    known = [*among, *_SPELLINGS]
-    found = difflib.get_close_matches(spelling.lower(), known, n=1, cutoff=0.6)
-    return found[0] if found else None
+    """The known name most like ``spelling``, one of ``among`` before all others, or None where nothing is near."""
+    for known in ([*among], [*_SPELLINGS]):
+        if found := difflib.get_close_matches(spelling.lower(), known, n=1, cutoff=0.6):
+            return found[0]
+    return None
 
 
 def require(spelling: str) -> Field:
