@@ -105,8 +105,6 @@ def test_of_an_hour_all_addresses_and_ports(connection: DuckDBPyConnection, rows
     wanted: dict[tuple[Any, ...], list[int]] = {}
     for row, packets, octets in weighed(rows):
         for side in ("src", "dst", "sport", "dport"):
-            if row[side] is None:
-                continue
             is_port = side.endswith("port")
             key = (NOW, side, *((None, row[side], row["proto"]) if is_port else (row[side], None, None)))
             sums = wanted.setdefault(key, [0, 0, 0])

@@ -39,9 +39,9 @@ MOST, LARGE = 256, 1 << 30
 class Compaction:
     """Puts files together in one lake, as its only process that does."""
 
-    def __init__(self, connection: DuckDBPyConnection, root: Path, node: str, disk: Disk) -> None:
+    def __init__(self, connection: DuckDBPyConnection, root: Path, node: str, disk: Disk, worth: int = WORTH) -> None:
         self._connection, self._root, self._node, self._disk = connection, root, node, disk
-        self._number = 0
+        self._number, self._worth = 0, worth
 
     def once(self, now_ns: int) -> int:
         """One round through all kinds and hours; how many files were put together.
@@ -103,7 +103,7 @@ class Compaction:
         """Sums by address and port of the files that have none yet, each in a file of the same name."""
         there = listed(directory(self._root, "ends", hour))
         for part in counting(self._root, where, hour):
-            if part.path.name in there or part.size < WORTH:
+            if part.path.name in there or part.size < self._worth:
                 continue
             summed = rollups.digest(kind.name, files_of(kind, [part.path]), hour)
             placed([self._hidden(KINDS["ends"], self._whole("ends", summed), part.stem, hour)], self._disk)

@@ -30,16 +30,15 @@ _SIDES = {
 
 
 def digest(kind: str, rows: str, hour_ns: int) -> str:
-    """All addresses and ports of an hour's rows, each with its sums; the columns are those of the kind ``ends``."""
+    """All ends of an hour's rows, what is unknown too, each with its sums; the columns are those of ``ends``."""
     parts = []
     for side, (hi, lo, port) in _SIDES.items():
         proto = "NULL" if port == "NULL" else "proto"
-        known = port if port != "NULL" else hi
         sums = ", ".join(f"{sql} AS {column}" for column, sql in SUMS.items())
         parts.append(
             f"SELECT {hour_ns} AS time_ns, node, '{kind}' AS kind, '{side}' AS side, {hi} AS address_hi, "
             f"{lo} AS address_lo, {port} AS port, {proto} AS proto, {sums} "
-            f"FROM {rows} WHERE {known} IS NOT NULL GROUP BY ALL"
+            f"FROM {rows} GROUP BY ALL"
         )
     return f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY side, address_hi, address_lo, port"
 

@@ -25,6 +25,9 @@ from fleutan.past.troubles import FilesReplaced, errors, looked_for, told
 from fleutan.query.plan import Listing, Plan
 from fleutan.table import Reading, Table
 
+#: Which file of which hour.
+Place = tuple[int, str]
+
 __all__ = ["Lake", "Limits"]
 
 #: How often a question is asked again because files were replaced meanwhile.
@@ -123,9 +126,9 @@ class Lake:
         self._files = [part.path for parts in found.parts.values() for part in parts]
         return there.__getitem__
 
-    def _relations(self, kind: Kind, found: Snapshot, summed: Mapping[str, Part]) -> list[str]:
+    def _relations(self, kind: Kind, found: Snapshot, summed: Mapping[Place, Part]) -> list[str]:
         """The kind's files but those that are summed, and the table of its tails."""
-        relations = _files(kind, [part for part in found.parts[kind.name] if part.path.name not in summed])
+        relations = _files(kind, [part for part in found.parts[kind.name] if _place(part) not in summed])
         if frames := found.tails[kind.name]:
             name = f"tail_{kind.name}"
             gather(self._connection, kind, [(frame.arrow(), frame.select) for frame in frames], name)
@@ -138,13 +141,18 @@ def _files(kind: Kind, parts: Sequence[Part]) -> list[str]:
     return [files_of(kind, [part.path for part in parts])] if parts else []
 
 
-def _digests(found: Snapshot, kinds: Sequence[str], start_ns: int, end_ns: int) -> dict[str, Part]:
-    """Sums of files of these kinds whose hours are wholly in the window, by the files' names."""
-    there = {part.path.name: part for part in found.parts["ends"]}
+def _digests(found: Snapshot, kinds: Sequence[str], start_ns: int, end_ns: int) -> dict[Place, Part]:
+    """Sums of files of these kinds whose hours are wholly in the window, by the files' places."""
+    there = {_place(part): part for part in found.parts["ends"]}
     whole = [
-        part.path.name
+        _place(part)
         for kind in kinds
         for part in found.parts[kind]
         if part.hour_ns >= start_ns and part.hour_ns + HOUR <= end_ns
     ]
-    return {name: there[name] for name in whole if name in there}
+    return {place: there[place] for place in whole if place in there}
+
+
+def _place(part: Part) -> Place:
+    """Hour and name: what is sealed at once has one name in several hours."""
+    return part.hour_ns, part.path.name
