@@ -65,6 +65,7 @@ def connect(threads: int, memory: str, root: Path) -> DuckDBPyConnection:
         "memory_limit": memory,
         "preserve_insertion_order": True,
         "temp_directory": spill,
+        "async_threads": 0,  # idle, they give the whole process's free memory back (malloc_trim), again and again
     }
     return duckdb.connect(config=config)
 
