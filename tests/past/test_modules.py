@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from fleutan.lake.writer import Writer
 from fleutan.past.engine import Lake
 from fleutan.past.modules import MODULES, TOP, answer, kinds_of, planned
 from fleutan.past.request import Request
+from fleutan.query.expression import Everything
+from fleutan.query.filter import parse
 from fleutan.query.plan import Plan
 from fleutan.table import Table
 
@@ -79,6 +82,22 @@ def test_a_plan_takes_the_coarsest_kind_that_can_answer(
         assert planned(lake, request, by_proto).kinds == kinds
         by_address = Plan(start_ns, end_ns, ("src",), ("bytes",), bucket_ns=bucket * SECOND)
         assert planned(lake, request, by_address).kinds == ("records", "samples")
+
+
+@pytest.mark.parametrize(("keys", "side"), [(("proto",), ""), (("src",), "src")])
+def test_counts_that_are_asked_for_are_those_of_each_row(recorded: Path, keys: tuple[str, ...], side: str) -> None:
+    """Sums would have others: all of an hour are many bytes."""
+    few = [row for row in RECORDS if scaled(row, "bytes") < 2000 or scaled(row, "packets") > 3500]
+    words: dict[str, Any] = {"start": AT // SECOND, "end": (AT + 2 * HOUR) // SECOND}
+    text = "bytes < 2000 or packets > 3500"
+    found = rows(recorded, "talkers", text, keys=",".join(keys), measures="bytes,packets", topn=0, **words)
+    assert pairs(found, *keys) == sums(few, *keys)
+    assert len(few) > 5
+    with Lake(recorded) as lake:
+        plan = Plan(AT, AT + HOUR, keys, ("bytes",), parse("flows > 1"))
+        chosen = planned(lake, Request("talkers", AT, AT + HOUR), plan)
+        assert (chosen.kinds, chosen.side) == (("records",), "")
+        assert planned(lake, Request("talkers", AT, AT + HOUR), replace(plan, filter=Everything())).side == side
 
 
 def test_flows_of_hosts_are_in_no_rollup(hosted: Path) -> None:

@@ -65,6 +65,8 @@ def planned(lake: Lake, request: Request, plan: Plan) -> Chosen:
     fields = predicate.compile(plan.filter, owners_beside=False).fields
     relations.check({*plan.keys, *fields, *(name for name in plan.measures if name not in _TIMES)}, kinds)
     plan = replace(plan, kinds=kinds)
+    if fields & relations.SUMS:
+        return Chosen(kinds, plan)  # each row is asked for its counts: sums have others
     if relations.is_rolled({*plan.keys, *fields, *plan.measures}) and "flows" not in kinds:
         for rollup, width in zip(relations.ROLLUPS, (HOUR, MINUTE), strict=True):
             edges = (plan.start_ns, plan.end_ns, plan.bucket_ns or width)

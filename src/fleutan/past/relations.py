@@ -120,7 +120,7 @@ _BESIDE = {"src": (), "dst": (), "sport": ("proto",), "dport": ("proto",)}
 
 def side_of(names: Iterable[str]) -> str:
     """The end whose sums tell of all these fields, '' where there is none."""
-    left = set(names) - {"node", "flows", "packets", "bytes"}
+    left = set(names) - {"node", *SUMS}
     return next((side for side in _SIDES if side in left and left <= {side, *_BESIDE[side]}), "")
 
 
@@ -128,6 +128,8 @@ def side_of(names: Iterable[str]) -> str:
 TRAFFIC = ("records", "flows", "samples")
 #: Kinds that are sums of others, the coarsest first.
 ROLLUPS = ("hours", "minutes")
+#: What rollups and sums by one end add up.
+SUMS = frozenset(("flows", "packets", "bytes"))
 #: Metroflux's sources.
 SOURCES = {"": TRAFFIC, "tuple": ("records", "flows"), "trace": ("samples",)}
 
@@ -167,4 +169,4 @@ def disk_names(names: Iterable[str]) -> list[str]:
 
 def is_rolled(names: Iterable[str]) -> bool:
     """Whether rollups know all these fields."""
-    return set(names) <= {*ROLLED_KEYS, "node", "flows", "packets", "bytes"} - {"ethertype"}
+    return set(names) <= {*ROLLED_KEYS, "node", *SUMS} - {"ethertype"}
