@@ -18,9 +18,11 @@ import click
 from fleutan import __version__
 from fleutan.analysis.rules import THRESHOLDS
 from fleutan.config.sections import Config, Entry
+from fleutan.exports.como import FORMATS
 from fleutan.faces.cli import CONTEXT, cli
 from fleutan.fields import FIELDS
 from fleutan.lake.retention import DAY, DEFAULTS
+from fleutan.past.modules import MODULES
 from fleutan.past.parameters import PARAMETERS
 
 ROOT = Path(__file__).parent
@@ -191,11 +193,25 @@ def _kept() -> Iterator[str]:
 
 def http_page() -> str:
     """The page on HTTP, with the parameters of its questions put in."""
-    text = (ROOT / "reference/http.md").read_text()
-    before, begin, rest = text.partition("<!-- parameters: made by docs/generate.py -->\n")
-    _, end, after = rest.partition("<!-- end of parameters -->\n")
     rows = [f"| `{name}` | {_cell(said)} |" for name, said in PARAMETERS.items()]
-    return "\n".join([before + begin + "| Parameter | Meaning |", "|---|---|", *rows, end + after])
+    return _with("reference/http.md", "parameters", ["| Parameter | Meaning |", "|---|---|", *rows])
+
+
+def query_page() -> str:
+    """The page on questions, with the modules put in."""
+    rows = [
+        f"| `{name}` | {module.help} | {module.filter} | {' '.join(f'`{form}`' for form in FORMATS.get(name, ()))} |"
+        for name, module in MODULES.items()
+    ]
+    head = ["| Module | What it tells | Of | Its own formats, the default first |", "|---|---|---|---|"]
+    return _with("reference/query.md", "modules", head + rows)
+
+
+def _with(page: str, what: str, lines: list[str]) -> str:
+    """A page that is written by hand, with a part of it made anew."""
+    before, begin, rest = (ROOT / page).read_text().partition(f"<!-- {what}: made by docs/generate.py -->\n")
+    _, end, after = rest.partition(f"<!-- end of {what} -->\n")
+    return "\n".join([before + begin + lines[0], *lines[1:], end + after])
 
 
 def man_page() -> str:
@@ -239,6 +255,7 @@ PAGES = {
     "reference/configuration.md": configuration_page,
     "reference/fields.md": fields_page,
     "reference/http.md": http_page,
+    "reference/query.md": query_page,
     "man/fleutan.1": man_page,
 }
 
