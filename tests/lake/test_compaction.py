@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.lake.disks import FullDisk, TellingDisk
+from tests.lake.rows import NOW, PLAIN, ROLLED, hour, names, numbered, numbers, rows_of, sums
 
 from fleutan.column import Column
 from fleutan.lake import compaction
@@ -20,8 +22,6 @@ from fleutan.lake.listing import snapshot
 from fleutan.lake.sealing import seal
 from fleutan.lake.storage import files_of
 from fleutan.table import Table
-from tests.lake.disks import FullDisk, TellingDisk
-from tests.lake.rows import NOW, PLAIN, ROLLED, hour, names, numbered, numbers, rows_of, sums
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.lake.disks import FullDisk
+from tests.lake.rows import NOW, PLAIN, hour, numbered, numbers, rows_of, until
 
 from fleutan.lake.compaction import SETTLED
 from fleutan.lake.disk import Disk
@@ -16,8 +18,6 @@ from fleutan.lake.layout import HOUR, OPEN, tail
 from fleutan.lake.listing import snapshot
 from fleutan.lake.retention import Keep
 from fleutan.lake.sealing import seal
-from tests.lake.disks import FullDisk
-from tests.lake.rows import NOW, PLAIN, hour, numbered, numbers, rows_of, until
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

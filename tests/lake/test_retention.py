@@ -4,14 +4,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.lake.disks import FullDisk, TellingDisk
+from tests.lake.rows import NOW, PLAIN, hour, names
 
 from fleutan.lake.disk import Disk
 from fleutan.lake.kinds import KINDS
 from fleutan.lake.layout import HOUR, directory
 from fleutan.lake.listing import hours
 from fleutan.lake.retention import DAY, DEFAULTS, Keep, expire
-from tests.lake.disks import FullDisk, TellingDisk
-from tests.lake.rows import NOW, PLAIN, hour, names
 
 
 def kept(lake: Path, kind: str = PLAIN) -> list[int]:
