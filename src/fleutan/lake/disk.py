@@ -22,7 +22,8 @@ class Disk:
         """Makes a directory, and those above, so that their names last."""
         above = [directory, *directory.parents]
         missing = [each for each in above if not each.exists()]
-        directory.mkdir(parents=True, exist_ok=True)
+        for each in reversed(missing):
+            self.make_one(each)
         self._lasting.difference_update(missing)
         # Who made a directory that is there may have died before its name lasted.
         for each in above:
@@ -30,6 +31,10 @@ class Disk:
                 break
             self._last(each, each in missing)
         self._lasting.update(above)
+
+    def make_one(self, directory: Path) -> None:
+        """Makes a directory in one that is there; its name may not have reached the disk."""
+        directory.mkdir(exist_ok=True)
 
     def create(self, path: Path) -> int:
         """A new file's descriptor, to read and write.  Raises FileExistsError where there is one."""
