@@ -113,9 +113,11 @@ class Written:
     def compact(self, connection: DuckDBPyConnection, later_ns: int = 0) -> None:
         Compaction(connection, self.lake, "mine", self.disk).once(time.time_ns() + later_ns)
 
-    def refuse(self, step: str) -> None:
+    def refuse(self, step: str, name: str = "") -> None:
+        """The next such step fails, or the next that is about a file of this name."""
+
         def fail(done: str, path: Path | None) -> None:
-            if done == step:
+            if done == step and name in ("", path.name if path else ""):
                 self.disk.fail = lambda _step, _path: None
                 raise OSError(28, "No space left on device")
 
@@ -180,6 +182,22 @@ def test_a_cut_while_files_are_put_together_and_go(connection: DuckDBPyConnectio
     one.compact(connection, HOUR)  # and all that was replaced goes
     assert len([name for name in state_of(tmp_path / "disk") if f"/{kind}/" in name and "." in name]) == 1
     assert checked(connection, tmp_path, kind, one.disk, before, known) > 50
+
+
+def test_a_cut_after_files_were_put_together_whose_gates_may_come_back(
+    connection: DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """As where a writer is killed when its gate is gone, and before the disk knows."""
+    one = Written(tmp_path / "disk", PLAIN)
+    one.disk._root.mkdir()
+    for _ in range(2):
+        with one.writer() as writer:
+            one.flush(writer, 3)
+            one.refuse("sync_names", OPEN)
+    one.know_all()
+    one.compact(connection)
+    one.compact(connection, HOUR)
+    assert checked(connection, tmp_path, PLAIN, one.disk) > 40
 
 
 def test_a_cut_while_what_is_too_old_goes(connection: DuckDBPyConnection, tmp_path: Path) -> None:
