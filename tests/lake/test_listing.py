@@ -233,3 +233,21 @@ def test_a_directory_is_listed_as_it_was_at_a_moment_while_it_changes(tmp_path: 
             found = listed(tmp_path)
             files = {name for name in found if name.endswith(".file")}
             assert {name.replace(".file", ".list") for name in files} <= found.keys()
+
+
+def test_a_part_never_counts_whose_gate_was_there_before_it_and_is_still(lake: Path) -> None:
+    where = directory(lake, PLAIN, NOW)
+    where.mkdir(parents=True)
+    number = 0
+
+    def change() -> None:
+        nonlocal number
+        number += 1
+        tail(lake, f"a-{number}", PLAIN).touch()
+        (where / f"a-{number}.parquet").touch()
+        over.wait(0.003)
+
+    with beside(change) as over:
+        while number < 300 and not over.is_set():
+            assert counting(lake, where, NOW) == []
+            assert snapshot(lake, [PLAIN]).parts == {PLAIN: []}

@@ -22,6 +22,8 @@ from fleutan.lake.tail import Frame, frames
 TRIES = 50
 #: A directory that changed so little ago may change again without another time of change.
 _GRAIN_NS = 20_000_000
+#: Seconds by which it is waited longer for each listing that was in vain: to take hundreds of files away takes a while.
+_PAUSE = 0.001
 EVER = (-(1 << 62), 1 << 62)
 
 
@@ -143,22 +145,23 @@ def _told(where: Path, hour: int) -> Told:
 
 def listed(directory: Path) -> dict[str, int]:
     """Names and sizes of a directory's files as they were at one moment; empty where there is none."""
-    found: dict[str, int] = {}
-    seen = False
-    for _ in range(TRIES):
-        last = found
+    for attempt in range(TRIES):
+        time.sleep(attempt * _PAUSE)
         try:
             before, now = os.stat(directory).st_mtime_ns, time.time_ns()
-            with os.scandir(directory) as entries:
-                found = {entry.name: entry.stat().st_size for entry in entries}
-            after = os.stat(directory).st_mtime_ns
+            found = _files(directory)
+            # What changed since it was begun shows in the time of change, or in that another list differs: names never
+            # come back.  Clocks may go wrong; lists alone would do, but two cost twice.
+            if before == os.stat(directory).st_mtime_ns and now - before > _GRAIN_NS:
+                return found
+            if _files(directory).keys() == found.keys():
+                return found
         except FileNotFoundError:
             if not directory.exists():
                 return {}
-            continue
-        # What changed since it was begun shows in the time of change, or in that two lists differ: names never come
-        # back.  Clocks may go wrong; the lists alone would do, but cost twice.
-        if (before == after and now - before > _GRAIN_NS) or (seen and found.keys() == last.keys()):
-            return found
-        seen = True
     raise FleutanError(f"{directory} changes faster than it can be listed; try again")
+
+
+def _files(directory: Path) -> dict[str, int]:
+    with os.scandir(directory) as entries:
+        return {entry.name: entry.stat().st_size for entry in entries}
