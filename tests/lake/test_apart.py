@@ -100,3 +100,10 @@ def test_the_process_says_in_one_line_what_is_the_matter(tmp_path: Path) -> None
         apart.main([str(tmp_path / "none"), "mine", "{}"])
     assert "\n" not in str(ended.value)
     assert "none" in str(ended.value)
+
+
+def test_where_no_process_can_be_started_tails_stay_and_it_is_said(tmp_path: Path) -> None:
+    made = Apart(tmp_path, "mine")
+    made._command = [str(tmp_path / "none")]
+    made.finish()
+    assert made.trouble == "nothing is sealed: No such file or directory"
