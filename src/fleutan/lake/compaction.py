@@ -7,7 +7,7 @@ for, and those go some time later, when nobody who listed them reads them any mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,12 +62,17 @@ class Compaction:
         return files
 
     def _hour(self, kind: Kind, where: Path, hour: int, now_ns: int) -> int:
-        self._clear(where, now_ns, kind.name in MADE_HERE)
+        """What is to be done in an hour; most hours are one file, of which nothing but its name is looked at."""
+        files = listed(where)
+        if hidden_files := [name for name in files if name.startswith(".")]:
+            self._clear(where, hidden_files, files, now_ns, kind.name in MADE_HERE)
         if kind.name in MADE_HERE:
             return 0
-        if parts := self._due(where, hour, now_ns):
+        parts = self._due(where, hour, now_ns) if len(files) > 1 else []
+        if parts:
             self._merge(kind, where, hour, parts, now_ns)
-        if kind.rolled and hour + HOUR + SETTLED < now_ns:
+            files = listed(where)
+        if kind.rolled and hour + HOUR + SETTLED < now_ns and max(files.values(), default=0) >= WORTH:
             self._digest(kind, where, hour)
         return len(parts)
 
@@ -122,11 +127,12 @@ class Compaction:
             there = {name for kind in ROLLED for name in listed(directory(self._root, kind, hour))}
             self._disk.unlink(where / name for name in listed(where) if name.removeprefix(".") not in there)
 
-    def _clear(self, where: Path, now_ns: int, is_ours: bool) -> None:
+    def _clear(
+        self, where: Path, hidden_files: Iterable[str], files: Container[str], now_ns: int, is_ours: bool
+    ) -> None:
         """Takes away files that another stands for since long ago, and what a dead compaction left hidden."""
-        files = listed(where)
-        for name in files:
-            if not name.startswith(".") or not _is_old(where / name, now_ns):
+        for name in hidden_files:
+            if not _is_old(where / name, now_ns):
                 continue
             if name.endswith(REPLACES):
                 if name[1 : -len(REPLACES)] + PARQUET in files:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 HOUR = 3_600_000_000_000
@@ -39,6 +40,7 @@ def hidden(root: Path, of: str, hour_ns: int, kind: str) -> Path:
     return directory(root, kind, hour_ns) / f".{of}{PARQUET}"
 
 
+@lru_cache(1 << 16)  # each kind has the same hours, and dates are slow to read
 def hour_ns(date: str, hour: str) -> int | None:
     """The beginning of the hour that two names of directories mean; None where they mean none."""
     try:

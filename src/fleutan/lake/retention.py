@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,16 +42,23 @@ def expire(root: Path, keep: Mapping[str, Keep], now_ns: int, disk: Disk) -> int
 def _expired(root: Path, kind: str, keep: Keep, now_ns: int, disk: Disk) -> int:
     gone = held = 0
     for where, hour in reversed(list(hours(root, kind))):
-        files = listed(where)
-        held += sum(files.values())
+        size = _size(where)
+        held += size
         is_old = keep.age_ns and hour + HOUR < now_ns - keep.age_ns
-        is_much = (
-            keep.octets and held > keep.octets
-        )  # of what is older, all: else a small old hour outlives a large one
+        is_much = keep.octets and held > keep.octets  # and all that is older: a small hour must not outlive a later one
         if (is_old or is_much) and hour + HOUR < now_ns:
-            _take_away(where, files, disk)
-            gone += sum(files.values())
+            _take_away(where, listed(where), disk)
+            gone += size
     return gone
+
+
+def _size(where: Path) -> int:
+    """The octets of an hour, about: of files that come and go meanwhile some."""
+    size = 0
+    with suppress(FileNotFoundError), os.scandir(where) as entries:
+        for entry in entries:
+            size += entry.stat().st_size
+    return size
 
 
 def _take_away(where: Path, names: Iterable[str], disk: Disk) -> None:
