@@ -245,8 +245,9 @@ def test_a_part_never_counts_whose_gate_was_there_before_it_and_is_still(lake: P
         number += 1
         tail(lake, f"a-{number}", PLAIN).touch()
         (where / f"a-{number}.parquet").touch()
-        over.wait(0.003)
+        pause.wait(0.003)
 
+    pause = threading.Event()
     with beside(change) as over:
         while number < 300 and not over.is_set():
             assert counting(lake, where, NOW) == []

@@ -72,7 +72,7 @@ class Compaction:
         if parts:
             self._merge(kind, where, hour, parts, now_ns)
             files = listed(where)
-        if kind.rolled and hour + HOUR + SETTLED < now_ns and max(files.values(), default=0) >= WORTH:
+        if kind.rolled and hour + HOUR + SETTLED < now_ns and max(files.values(), default=0) >= self._worth:
             self._digest(kind, where, hour)
         return len(parts)
 
