@@ -205,9 +205,10 @@ class Writer:
 
     def _written(self, kind: str, batches: list[Stored]) -> bool:
         """Writes rows of a kind; whether they are sealed."""
-        rows = sum(batch.rows for batch in batches)
+        rows, octets = sum(batch.rows for batch in batches), sum(batch.octets for batch in batches)
         opened = self._tails.get(kind)
-        if rows >= self._limits.many and self._apart is None:
+        is_much = rows >= self._limits.many or octets >= self._limits.tail_octets  # they would fill a tail at once
+        if is_much and self._apart is None:
             if opened is not None:
                 opened.mend()
             self._seal_at_once(kind, batches)
