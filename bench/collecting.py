@@ -32,13 +32,15 @@ FLEUTAN = str(Path(sys.executable).parent / "fleutan")
 SECONDS, RECORDS, SAMPLES = 60.0, 200_000, 500_000
 PORT = 26_344
 #: Addresses that send each protocol; datagrams of each that differ; records of a datagram of NetFlow 5.
-SENDERS, POOL, FULL = 4, 512, 30
+SENDERS, POOL, FULL = 4, 4096, 30
 STEP, TRIAL = 1.25, 10.0
 #: How often the sender sends what is due, in seconds: a burst of each takes a hundredth of a socket's room.
 TICK = 0.004
 #: Octets of datagrams that leave together.
 TOGETHER = 64_000
 _SEQUENCE, _UDP_SEGMENT = 16, 103
+#: Octets of Ethernet with a tag, IPv6 and TCP.
+_HEADERS = 78
 _RECORD = np.dtype(
     [
         *(("src", ">u4"), ("dst", ">u4"), ("next_hop", ">u4"), ("in_if", ">u2"), ("out_if", ">u2")),
@@ -88,8 +90,12 @@ def sflow_pool(chance: np.random.Generator) -> Pool:
     """Datagrams of sFlow of seven samples, those of hosts and of switches in turn, without counters."""
     kinds = list(exporters.kinds()[: len(exporters.kinds()) // 2])
     parts = [exporters.varied(kind, POOL // len(kinds) + 1, chance) for kind in kinds]
-    for part in parts:
+    for kind, part in zip(kinds, parts, strict=True):
         part[:, 11] = 7  # the agent: one a sender
+        for at in kind.packets:  # behind the longest headers: what nobody can compress
+            part[:, at + _HEADERS : at + exporters.HEADER] = chance.integers(
+                0, 256, (len(part), exporters.HEADER - _HEADERS), np.uint8
+            )
     return Pool(parts, 1)
 
 
@@ -126,11 +132,11 @@ def send(port: int, seconds: float, records: float, samples: float) -> None:
     """The sender: writes how many records and samples each address sent, and how long it took."""
     chance = np.random.default_rng(1)
     streams: dict[str, tuple[Stream, float]] = {}
-    pools = ((netflow_pool(chance), records / FULL, 1), (sflow_pool(chance), samples / exporters.SAMPLES, 2))
-    for pool, rate, net in pools:
+    pools = ((netflow_pool, records / FULL, 1), (sflow_pool, samples / exporters.SAMPLES, 2))
+    for made, rate, net in pools:
         for host in range(1, SENDERS + 1) if rate else ():
             source = f"127.0.{net}.{host}"
-            streams[source] = (Stream(pool, source, port), rate / SENDERS)
+            streams[source] = (Stream(made(chance), source, port), rate / SENDERS)
     began = time.perf_counter()
     while (elapsed := time.perf_counter() - began) < seconds:
         for stream, rate in streams.values():
