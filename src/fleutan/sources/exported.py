@@ -8,7 +8,7 @@ datagrams come from is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -160,6 +160,17 @@ def columns_of(records: Records, names: Iterable[str]) -> dict[str, Column]:
 def table(found: Decoded, also: Collection[str] = ()) -> Table:
     """The same without their places."""
     return placed(found, also).table
+
+
+def apart(found: Decoded) -> Iterator[tuple[int, Records]]:
+    """The records of a batch kind by kind (FLOW, SAMPLE, DISCARD), each as it came, still as numbers.
+
+    Who keeps kinds apart anyway saves to have them put together in one order.
+    """
+    for records in _parts(found):
+        if records.rows:
+            del records.values[_PLACE]
+            yield int(records.values.pop("record")[0]), records
 
 
 def _parts(found: Decoded) -> list[Records]:

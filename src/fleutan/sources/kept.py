@@ -7,7 +7,7 @@ were sent, with the sampling rate beside them.  Where Tables are kept is not kno
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +17,8 @@ from fleutan.protocols.sflow import columns as sflow
 from fleutan.protocols.sflow.layouts import COUNTER_FORMS
 from fleutan.protocols.sflow.layouts.xdr import DOUBLE, FLOAT, I32, U8, U32, U64
 from fleutan.protocols.spans import Spans
-from fleutan.records import Known, Values
-from fleutan.sources.exported import DISCARD, FLOW, SAMPLE, SOURCE, Decoded, Placed, placed
+from fleutan.records import Known, Records, Values
+from fleutan.sources.exported import DISCARD, FIELDS, FLOW, SAMPLE, SOURCE, Decoded, apart, columns_of
 from fleutan.sources.packetsamples import HEADER_AT, HEADER_KIND, HEADER_SIZE
 from fleutan.table import Reading, Table
 
@@ -26,8 +26,8 @@ from fleutan.table import Reading, Table
 KINDS = {FLOW: ("records", "start"), SAMPLE: ("samples", "end"), DISCARD: ("discards", "end")}
 #: So far before and after its datagram an exporter's time is believed, in ns: clocks are set wrong.
 BEFORE, AFTER = 86_400 * 10**9, 300 * 10**9
-#: Columns that only tell records apart, or when they were.
-_APART = ("record", "start", "family")
+#: Columns that only say when records were.
+_APART = ("start",)
 #: sFlow's header protocols that capture files have a number for (tcpdump.org): Ethernet, IPv4, IPv6.
 LINK_TYPES = {1: 1, 11: 101, 12: 101}
 #: Types of counters: others are strings, addresses and arrays.
@@ -42,23 +42,26 @@ def tables(found: Decoded, header: int = WHOLE) -> Iterator[Table]:
     Each has ``time``: when a flow began, when a packet was sampled; where nobody says so, or what is said is
     more than BEFORE or AFTER off, when it was received.  Of sampled headers ``header`` octets are kept.
     """
-    all_of = placed(found)
-    record = all_of.numbers.values.get("record", np.zeros(0, np.int64))
-    for number, (kind, told) in KINDS.items():
-        mine = record == number
-        if mine.any():
-            columns = _with_headers(found, all_of, header) if number != FLOW and header else all_of.table.columns
-            some = {name: column if mine.all() else column.take(mine) for name, column in columns.items()}
-            yield Table(kind, _timed(some, told), all_of.table.reading)
+    reading = Reading("", "", int(found.datagrams.at_ns.max(initial=0)), 0, SOURCE)
+    for number, records in apart(found):
+        kind, told = KINDS[number]
+        columns = columns_of(records, [name for name in FIELDS if name in records.values and name not in _APART])
+        if number != FLOW and header:
+            columns |= _headers(found, records, header)
+        kept = {name: column for name, column in columns.items() if _is_known(column)}
+        yield Table(kind, {"time": Column(_times(records, told)), **kept}, reading)
     if found.samples is not None and len(counted := counters(found, found.samples.counters)):
         yield counted
 
 
-def _timed(columns: Mapping[str, Column], told: str) -> dict[str, Column]:
-    received, said = columns["received"].values, columns[told]
-    believed = said.mask() & (said.values >= received - BEFORE) & (said.values <= received + AFTER)
-    kept = {name: one for name, one in columns.items() if name not in _APART and _is_known(one)}
-    return {"time": Column(np.where(believed, said.values, received)), **kept}
+def _times(records: Records, told: str) -> Values:
+    """When each record was, as far as that is believed."""
+    received = records.values["received"]
+    if told not in records.values:
+        return received
+    said = records.values[told]
+    believed = (said >= received - BEFORE) & (said <= received + AFTER) & records.known.get(told, np.True_)
+    return np.where(believed, said, received)
 
 
 def _is_known(column: Column) -> bool:
@@ -66,17 +69,15 @@ def _is_known(column: Column) -> bool:
     return (column.known is None and column.words is None) or bool(column.mask().any())
 
 
-def _with_headers(found: Decoded, records: Placed, most: int) -> dict[str, Column]:
-    """The columns, and those of the headers that were sampled, as far as they are kept."""
-    columns, numbers = dict(records.table.columns), records.numbers
-    if found.sflow is None or HEADER_AT not in numbers.values:
-        return columns
-    at, size, kind = (numbers.values[name] for name in (HEADER_AT, HEADER_SIZE, HEADER_KIND))
-    known = numbers.known.get(HEADER_AT, np.ones(numbers.rows, np.bool_))
+def _headers(found: Decoded, records: Records, most: int) -> dict[str, Column]:
+    """The headers that were sampled, as far as they are kept, and what they begin with."""
+    if found.sflow is None or HEADER_AT not in records.values:
+        return {}
+    at, size, kind = (records.values[name] for name in (HEADER_AT, HEADER_SIZE, HEADER_KIND))
+    known = records.known.get(HEADER_AT, np.ones(records.rows, np.bool_))
     headers = Slices(Spans(found.sflow.words.octets, at, np.minimum(size, most)))
-    columns["header"] = Column(np.where(known, np.arange(numbers.rows), -1).astype(np.int32), None, headers)
-    columns["link_type"] = _link_types(kind, known)
-    return columns
+    codes = np.where(known, np.arange(records.rows), -1).astype(np.int32)
+    return {"header": Column(codes, None, headers), "link_type": _link_types(kind, known)}
 
 
 def _link_types(kinds: Values, known: Known) -> Column:
