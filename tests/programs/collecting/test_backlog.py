@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from tests.exporting import batch
@@ -18,7 +19,7 @@ def strings(datagrams: Datagrams | None) -> list[bytes]:
 
 
 def test_batches_come_out_together_in_their_order() -> None:
-    backlog = Backlog()
+    backlog = Backlog(linger=0)
     backlog.put(batch(b"one", b"two"))
     backlog.put(batch(b"three"))
     found = backlog.take(0)
@@ -33,7 +34,7 @@ def test_batches_come_out_together_in_their_order() -> None:
 
 
 def test_what_comes_out_is_a_copy() -> None:
-    backlog, datagrams = Backlog(), batch(b"before")
+    backlog, datagrams = Backlog(linger=0), batch(b"before")
     octets = datagrams.spans.octets.copy()
     backlog.put(datagrams._replace(spans=datagrams.spans._replace(octets=octets)))
     octets[:] = 0
@@ -41,7 +42,7 @@ def test_what_comes_out_is_a_copy() -> None:
 
 
 def test_so_many_datagrams_at_once() -> None:
-    backlog = Backlog(rows=3)
+    backlog = Backlog(rows=3, linger=0)
     for string in (b"a", b"b", b"c", b"d"):
         backlog.put(batch(string))
     assert strings(backlog.take(0)) == [b"a", b"b", b"c"]
@@ -51,7 +52,7 @@ def test_so_many_datagrams_at_once() -> None:
 
 
 def test_the_newest_finds_no_room_and_is_counted() -> None:
-    backlog = Backlog(room=2000)
+    backlog = Backlog(room=2000, linger=0)
     backlog.put(batch(bytes(1000)))
     backlog.put(batch(bytes(500), bytes(600)))
     backlog.put(batch(bytes(10)))
@@ -66,7 +67,7 @@ def test_the_newest_finds_no_room_and_is_counted() -> None:
 
 
 def test_it_ends_when_all_is_taken() -> None:
-    backlog = Backlog()
+    backlog = Backlog(linger=0)
     backlog.put(batch(b"last"))
     assert not backlog.ended
     backlog.end()
@@ -77,7 +78,7 @@ def test_it_ends_when_all_is_taken() -> None:
 
 
 def test_who_waits_is_woken_and_told_what_went_wrong() -> None:
-    backlog = Backlog()
+    backlog = Backlog(linger=0)
 
     def come() -> None:
         backlog.put(batch(b"came"))
@@ -89,3 +90,36 @@ def test_who_waits_is_woken_and_told_what_went_wrong() -> None:
     other.join(DEADLINE)
     with pytest.raises(OSError, match="gone"):
         backlog.take(DEADLINE)
+
+
+def test_a_few_datagrams_wait_for_others_that_come_soon() -> None:
+    backlog = Backlog(rows=3, linger=DEADLINE)
+    backlog.put(batch(b"one"))
+
+    def more() -> None:
+        for string in (b"two", b"three"):
+            backlog.put(batch(string))
+
+    other = threading.Timer(0.01, more)
+    other.start()
+    assert strings(backlog.take(DEADLINE)) == [b"one", b"two", b"three"]
+    backlog.put(batch(b"four"))
+    end = threading.Timer(0.01, backlog.end)
+    end.start()
+    assert strings(backlog.take(DEADLINE)) == [b"four"], "none will come any more"
+    other.join(DEADLINE)
+    end.join(DEADLINE)
+
+
+def test_others_that_do_not_come_are_not_awaited_for_ever() -> None:
+    backlog = Backlog(rows=3, linger=0.01)
+    backlog.put(batch(b"alone"))
+    assert strings(backlog.take(DEADLINE)) == [b"alone"]
+
+
+def test_nothing_is_awaited_where_it_would_find_no_room() -> None:
+    backlog = Backlog(room=2000, linger=DEADLINE)
+    backlog.put(batch(bytes(1000)))
+    began = time.monotonic()
+    assert len(strings(backlog.take(0))) == 1
+    assert time.monotonic() - began < DEADLINE

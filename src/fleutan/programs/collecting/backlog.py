@@ -17,6 +17,8 @@ from fleutan.protocols.datagrams import Datagrams, copied, together
 ROOM = 64 << 20
 #: Datagrams that are decoded at once: each batch costs as much as some hundred datagrams, and should stay in caches.
 ROWS = 4096
+#: How long others are awaited that may share a batch with the oldest, in seconds: nobody sees rows sooner anyway.
+LINGER = 0.25
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,9 @@ class Waiting:
 class Backlog:
     """Batches in the order in which they came; at most ``room`` octets of them, with what is known of each datagram."""
 
-    def __init__(self, room: int = ROOM, rows: int = ROWS) -> None:
-        self.room, self._rows = room, rows
+    def __init__(self, room: int = ROOM, rows: int = ROWS, linger: float = LINGER) -> None:
+        self.room, self._rows, self._linger = room, rows, linger
+        self._here = 0
         self._batches: deque[tuple[Datagrams, int]] = deque()
         self._account = Waiting()
         self._came = threading.Condition()
@@ -54,6 +57,7 @@ class Backlog:
                 self._account = replace(known, lost=known.lost + rows)
                 return
             self._batches.append((copy, octets))
+            self._here += rows
             waiting = known.octets + octets
             self._account = replace(
                 known, datagrams=known.datagrams + rows, octets=waiting, most=max(known.most, waiting)
@@ -66,10 +70,11 @@ class Backlog:
     def take(self, seconds: float) -> Datagrams | None:
         """The oldest batches as one of some thousand datagrams; None where none came for so long, or it has ended.
 
-        Raises what ``end`` was told, when everything before it is taken.
+        Where there are fewer, more are awaited for ``linger`` seconds.  Raises what ``end`` was told, when everything before it is taken.
         """
         with self._came:
-            self._came.wait_for(lambda: self._batches or self._ended, seconds)
+            if self._came.wait_for(lambda: self._batches or self._ended, seconds):
+                self._came.wait_for(self._is_enough, self._linger)
             if not self._batches:
                 if self._trouble is not None:
                     raise self._trouble
@@ -81,8 +86,13 @@ class Backlog:
                 batch, size = self._batches.popleft()
                 found.append(batch)
                 octets, rows = octets + size, rows + batch.spans.rows
+            self._here -= rows
             self._account = replace(self._account, octets=self._account.octets - octets)
         return together(found)
+
+    def _is_enough(self) -> bool:
+        """Whether no more are to be awaited; where half of the room is taken none can be."""
+        return self._here >= self._rows or self._ended or 2 * self._account.octets >= self.room
 
     def end(self, trouble: BaseException | None = None) -> None:
         """No more will come, because of ``trouble`` if there is one."""
