@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from fleutan.protocols.datagrams import Datagrams, copied, together
 
-#: Octets that may wait: half a second and more of a million samples a second.
-ROOM = 64 << 20
+#: Octets that may wait: a second of half a million samples a second.
+ROOM = 128 << 20
 #: Datagrams that are decoded at once: each batch costs as much as some hundred datagrams, and should stay in caches.
 ROWS = 4096
 #: How long others are awaited that may share a batch with the oldest, in seconds: nobody sees rows sooner anyway.
@@ -70,7 +70,8 @@ class Backlog:
     def take(self, seconds: float) -> Datagrams | None:
         """The oldest batches as one of some thousand datagrams; None where none came for so long, or it has ended.
 
-        Where there are fewer, more are awaited for ``linger`` seconds.  Raises what ``end`` was told, when everything before it is taken.
+        Where there are fewer, more are awaited for ``linger`` seconds.  Raises what ``end`` was told, when
+        everything before it is taken.
         """
         with self._came:
             if self._came.wait_for(lambda: self._batches or self._ended, seconds):
