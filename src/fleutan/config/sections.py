@@ -102,7 +102,7 @@ class Collect:
     sockets: int = entry(1, whole("a number from 1 to 64", 1, 64), "Sockets that share each port.")
     headers: int = entry(128, whole("octets up to 65536", 0, 1 << 16), "Octets that are kept of each sampled header.")
     queue_bytes: int = entry(
-        64 * MB, OCTETS, "Datagrams that may wait to be decoded; those beyond are lost.", "'64 MB'"
+        128 * MB, OCTETS, "Datagrams that may wait to be decoded; those beyond are lost.", "'128 MB'"
     )
 
 

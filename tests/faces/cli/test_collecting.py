@@ -4,19 +4,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pytest
 from tests.exporting import sflow
 from tests.exports.sflowtool.received import flow, header
 from tests.faces.cli.test_cli import FLEUTAN, process
 from tests.protocols.netflow.making import record_5, v5
+from tests.protocols.netflow.test_programs import collected, datagrams_of
 
 from fleutan.faces.cli.collecting import room_of
 from fleutan.lake.kinds import KINDS
@@ -25,6 +30,7 @@ from fleutan.lake.storage import files_of
 from fleutan.programs.collecting.backlog import ROOM
 
 DEADLINE = 30.0
+nfreplay = shutil.which("nfreplay")
 
 
 def free_port() -> int:
@@ -46,6 +52,12 @@ def status(lake: Path) -> dict[str, Any]:
     done = process("collect", "--status", "--json", "--lake", str(lake))
     found: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
     return found
+
+
+def passed_rows(lake: Path) -> dict[str, int]:
+    """How many rows of each kind were decoded, as the process says itself."""
+    found = [json.loads(path.read_bytes()) for path in (lake / ".status").glob("collect-*.json")]
+    return {one["of"]: one["passed"] for told in found for one in told["stages"] if one["unit"] == "rows" and one["of"]}
 
 
 def passed(lake: Path, stage: str) -> int:
@@ -74,8 +86,6 @@ def send(port: int, *datagrams: bytes) -> None:
 
 def counted(lake: Path, kind: str) -> int:
     """Rows that count: of sealed files, and of tails."""
-    import duckdb
-
     found = snapshot(lake, [kind])
     rows = sum(frame.arrow().length for frame in found.tails[kind])
     if parts := found.parts[kind]:
@@ -128,6 +138,28 @@ def test_one_that_is_killed_loses_nothing_that_it_wrote_and_the_next_one_goes_on
         second.send_signal(signal.SIGINT)
         assert second.wait(DEADLINE) == 0
     assert counted(tmp_path, "samples") == 50
+
+
+@pytest.mark.skipif(not (nfreplay and shutil.which("nfcapd")), reason="needs nfreplay and nfcapd, of nfdump")
+@pytest.mark.parametrize("version", [5, 9])
+def test_what_nfreplay_sends_is_what_nfdump_shows(version: int, tmp_path: Path) -> None:
+    columns, datagrams = datagrams_of(5)
+    flows, lake, port = tmp_path / "flows", tmp_path / "lake", free_port()
+    flows.mkdir()
+    shown = [tuple(line.split(",")[:6]) for line in collected(flows, datagrams, columns.rows)]
+    with collecting(lake, port) as collector:
+        for file in flows.glob("nfcapd.*"):
+            words = [str(nfreplay), "-H", "127.0.0.1", "-p", str(port), "-v", str(version), "-r", str(file)]
+            subprocess.run(words, check=True, capture_output=True)
+        until(lambda: passed(lake, "queue") and sum(passed_rows(lake).values()) == columns.rows)
+        collector.send_signal(signal.SIGTERM)
+        assert collector.wait(DEADLINE) == 0
+    found = duckdb.connect().execute(
+        "SELECT src_lo & 4294967295, dst_lo & 4294967295, sport, dport, packets, bytes FROM "
+        f"{files_of(KINDS['records'], sorted((lake / 'records').rglob('*.parquet')))}"
+    )
+    ours = [(str(IPv4Address(src)), str(IPv4Address(dst)), *map(str, rest)) for src, dst, *rest in found.fetchall()]
+    assert sorted(ours) == sorted(shown)
 
 
 def test_a_port_that_is_taken_is_one_line_and_makes_no_lake(tmp_path: Path) -> None:

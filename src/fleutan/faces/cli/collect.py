@@ -32,7 +32,7 @@ APART: tuple[tuple[str, str, str], ...] = (
 @click.option("--lake", metavar="DIR", help="The lake's directory.")
 @click.option("--headers", type=click.IntRange(0, 65535), default=128, show_default=True, metavar="OCTETS",
               help="Keep so much of each sampled packet's header; 0: what is decoded of it only.")  # fmt: skip
-@click.option("--queue", metavar="SIZE", help="Memory for datagrams that wait to be decoded.  [default: 128MiB]")
+@click.option("--queue", metavar="SIZE", help="Memory for datagrams that wait to be decoded.  [default: 128MB]")
 @click.option("-r", "--read", metavar="FILE", help="Import a capture file (pcap, pcapng); '-' for standard input.")
 @click.option("--status", is_flag=True, help="Say how those that collect into the lake are.")
 @click.option("--json", "as_json", is_flag=True, help="With --status: as JSON, a process a line.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fleutan.protocols.datagrams import Datagrams, copied, together
 
 #: Octets that may wait: a second of half a million samples a second.
-ROOM = 128 << 20
+ROOM = 128_000_000
 #: Datagrams that are decoded at once: each batch costs as much as some hundred datagrams, and should stay in caches.
 ROWS = 4096
 #: How long others are awaited that may share a batch with the oldest, in seconds: nobody sees rows sooner anyway.
