@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fleutan.programs.collecting import backlog, stages
 from fleutan.protocols import anonymising, sequences
 from fleutan.protocols.anonymous import held
 from fleutan.protocols.anonymous import packets as anonymous_packets
@@ -21,6 +22,9 @@ from fleutan.sources import exporters, ifnames, remembered
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "bounds.md"
 SECOND = 10**9
 BOUNDS = {
+    "octets of datagrams that wait to be decoded, unless `--queue` says": backlog.ROOM,
+    "datagrams that are decoded at once": backlog.ROWS,
+    "exporters that the status tells of": stages.EXPORTERS,
     "exporters (observation domains) whose templates are known": state.DOMAINS,
     "templates of one exporter": state.TEMPLATES,
     "values that option data of one exporter told": state.TOLD,
