@@ -65,10 +65,21 @@ def test_many_rows_are_sealed_at_once_before_anybody_says_the_time(connection: D
 
 
 def test_a_large_tail_is_sealed(connection: DuckDBPyConnection, lake: Path) -> None:
-    with writer(lake, Limits(flush_ns=0, tail_octets=1)) as one:
+    with writer(lake, Limits(flush_ns=0, tail_octets=200), disk=(disk := FullDisk())) as one:
+        one.add(numbered(0, 5))  # less than that in memory, more with what a frame says of itself
+        one.tick(NOW)
+        until(lambda: one.account().sealed == 5)
+        assert disk.told.count("append") == 1
+    assert numbers(connection, lake) == list(range(5))
+
+
+def test_what_would_fill_a_tail_is_sealed_at_once(connection: DuckDBPyConnection, lake: Path) -> None:
+    with writer(lake, Limits(flush_ns=0, tail_octets=8), disk=(disk := FullDisk())) as one:
         one.add(numbered(0, 5))
         one.tick(NOW)
         until(lambda: one.account().sealed == 5)
+        assert "append" not in disk.told
+    assert numbers(connection, lake) == list(range(5))
 
 
 def test_all_is_sealed_at_the_end(connection: DuckDBPyConnection, lake: Path) -> None:
