@@ -293,7 +293,9 @@ def test_large_files_of_an_hour_that_is_over_have_sums_by_end_which_go_with_them
     (sums_by_end,) = snapshot(lake, ["ends"]).parts["ends"]
     assert sums_by_end.stem == part.stem
     files = files_of(KINDS["ends"], [sums_by_end.path])
-    assert connection.execute(f"SELECT count(*), sum(bytes)::BIGINT FROM {files}").fetchall() == [(12, 80)]  # of two sides nothing is known
+    assert connection.execute(f"SELECT count(*), sum(bytes)::BIGINT FROM {files}").fetchall() == [
+        (12, 80)
+    ]  # of two sides nothing is known
     made = sums_by_end.path.stat().st_mtime_ns
     compaction.once(AFTER)
     assert sums_by_end.path.stat().st_mtime_ns == made
