@@ -104,6 +104,20 @@ def test_the_process_says_in_one_line_what_is_the_matter(tmp_path: Path) -> None
 
 def test_where_no_process_can_be_started_tails_stay_and_it_is_said(tmp_path: Path) -> None:
     made = Apart(tmp_path, "mine")
-    made._command = [str(tmp_path / "none")]
+    made._begins = [str(tmp_path / "none")]
     made.finish()
     assert made.trouble == "nothing is sealed: No such file or directory"
+
+
+def test_a_lake_that_is_not_kept_in_order_is_sealed_only(tmp_path: Path) -> None:
+    with Writer(tmp_path, "record", node="mine") as writer:
+        writer.add(table(7))
+    (sealed_before,) = tmp_path.glob("flows/*/*/*.parquet")
+    assert order(tmp_path, "mine", None) == 0
+    assert sealed_before.exists()
+    assert not (tmp_path / OPEN / "keeper.lock").exists(), "no keeper came"
+    made = Apart(tmp_path, "mine", None)
+    made.finish()
+    assert made.trouble == ""
+    assert sealed_before.exists()
+    assert not (tmp_path / OPEN / "keeper.lock").exists()

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from tests.captures import CAPTURES
 from tests.exporting import AT_NS, flows
+from tests.nfdump import listed, needs_nfdump, nfdump, received
 from tests.past.conftest import rows
-from tests.past.nfcapd import collected, exported, filled, listed, needs_nfdump, needs_softflowd, nfdump
+from tests.past.exported import exported, filled, needs_softflowd
 
 from fleutan.fields import PROTOS
 from fleutan.protocols.netflow.encoding import Sender, encode
@@ -81,7 +82,7 @@ def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     else:
         datagrams = encode(Sender(9 if request.param == "netflow 9" else 10, 7), made(), AT).datagrams
     where = tmp_path_factory.mktemp("both")
-    return Both(filled(where / "lake", datagrams), collected(where / "nfcapd", datagrams))
+    return Both(filled(where / "lake", datagrams), received(where / "nfcapd", datagrams))
 
 
 def counts(found: list[dict[str, str]], key: str = "val") -> dict[str, tuple[int, int, int]]:

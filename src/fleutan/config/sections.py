@@ -112,7 +112,7 @@ class Limits:
 
     seconds: float = entry(60.0, number("seconds from 0.1", 0.1, DAY), "An answer that takes longer is given up.")
     rows: int = entry(1_000_000, whole("a number from 1", 1), "An answer ends after so many rows, and says so.")
-    memory: int = entry(1 * GB, OCTETS, "Memory of one question.", "'1 GB'")
+    memory: int = entry(512 * MB, OCTETS, "Memory of one question.", "'512 MB'")
     concurrent: int = entry(4, whole("a number from 1 to 1024", 1, 1024), "Questions at a time; others wait.")
 
 

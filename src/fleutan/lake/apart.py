@@ -24,11 +24,14 @@ NICE = 10
 
 
 class Apart:
-    """One process at a time; ``trouble`` is what the last one said, '' if all went well."""
+    """One process at a time; ``trouble`` is what the last one said, '' if all went well.
 
-    def __init__(self, root: Path, node: str, keep: Mapping[str, Keep] = DEFAULTS) -> None:
-        kept = json.dumps({kind: [bounds.age_ns, bounds.octets] for kind, bounds in keep.items()})
-        self._command = [sys.executable, "-m", "fleutan.lake.apart", str(root), node, kept]
+    ``keep`` is what is kept, None where the lake is neither compacted nor expired.
+    """
+
+    def __init__(self, root: Path, node: str, keep: Mapping[str, Keep] | None = DEFAULTS) -> None:
+        self._begins = [sys.executable, "-m", "fleutan.lake.apart", str(root), node]
+        self.keep = keep
         self._process: subprocess.Popen[str] | None = None
         self._wanted = True  # those that died before may have left something
         self.trouble = ""
@@ -46,9 +49,12 @@ class Apart:
             self._start()
 
     def _start(self) -> None:
+        kept = self.keep
+        told = None if kept is None else {kind: [bounds.age_ns, bounds.octets] for kind, bounds in kept.items()}
+        command = [*self._begins, json.dumps(told)]
         try:
             # Not in our session: what interrupts us would end it half-way.
-            self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+            self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
         except OSError as error:  # no memory, no processes: tails stay, and count
             self.trouble = f"nothing is sealed: {error.strerror}"
 
@@ -68,8 +74,8 @@ class Apart:
         self._process = None
 
 
-def order(root: Path, node: str, keep: Mapping[str, Keep] = DEFAULTS) -> int:
-    """Seals what nobody holds, compacts and expires; how many rows were sealed."""
+def order(root: Path, node: str, keep: Mapping[str, Keep] | None = DEFAULTS) -> int:
+    """Seals what nobody holds; compacts and expires, unless ``keep`` is None; how many rows were sealed."""
     from fleutan.lake import sealing
     from fleutan.lake.disk import Disk
     from fleutan.lake.keeper import Keeper
@@ -77,7 +83,8 @@ def order(root: Path, node: str, keep: Mapping[str, Keep] = DEFAULTS) -> int:
 
     with sealing.connect(1, MEMORY, root) as connection:
         rows = recover(connection, root, Disk())
-    Keeper(root, node, keep).once()
+    if keep is not None:
+        Keeper(root, node, keep).once()
     return rows
 
 
@@ -87,7 +94,8 @@ def main(arguments: list[str]) -> None:
         os.nice(NICE)
     try:
         root, node, kept = arguments
-        order(Path(root), node, {kind: Keep(*bounds) for kind, bounds in json.loads(kept).items()})
+        keep = json.loads(kept)
+        order(Path(root), node, keep and {kind: Keep(*bounds) for kind, bounds in keep.items()})
     except Exception as error:  # whatever the disk or the database say: in one line
         sys.exit(str(error).splitlines()[0])
 

@@ -67,9 +67,9 @@ def passed(lake: Path, stage: str) -> int:
 
 
 @contextmanager
-def collecting(lake: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def collecting(lake: Path, port: int, *more: str) -> Iterator[subprocess.Popen[bytes]]:
     """A collector that listens."""
-    words = [*FLEUTAN, "collect", "-p", str(port), "-b", "127.0.0.1", "--lake", str(lake)]
+    words = [*FLEUTAN, "collect", "-p", str(port), "-b", "127.0.0.1", "--lake", str(lake), *more]
     with subprocess.Popen(words, stderr=subprocess.PIPE) as found:
         try:
             until(lambda: found.poll() is not None or (lake / ".status" / f"collect-{found.pid}.json").exists())
@@ -92,6 +92,33 @@ def counted(lake: Path, kind: str) -> int:
         query = f"SELECT count(*) FROM {files_of(KINDS[kind], [part.path for part in parts])}"
         rows += duckdb.connect().execute(query).fetchall()[0][0]
     return int(rows)
+
+
+def test_a_signal_has_the_file_read_again(tmp_path: Path) -> None:
+    """What can change does; of the rest it is said, and a file with a mistake changes nothing."""
+    file, port = tmp_path / "settings.toml", free_port()
+    file.write_text("[collect]\nheaders = 10\n")
+    with collecting(tmp_path / "lake", port, "--config", str(file)) as collector:
+        assert collector.stderr is not None
+        send(port, sflow(flow(header())))
+        until(lambda: passed(tmp_path / "lake", "queue") == 1)
+        for said, heard in (
+            ("headers = -1", b"headers"),
+            ("headers = 20\nsockets = 2", b"sockets: changed in the file, and taken over when"),
+        ):
+            file.write_text(f"[collect]\n{said}\n")
+            collector.send_signal(signal.SIGHUP)
+            line = collector.stderr.readline()
+            assert heard in line
+            assert (b"what ran before goes on" in line) == ("-1" in said)
+        send(port, sflow(flow(header()), sequence=2))
+        until(lambda: passed(tmp_path / "lake", "queue") == 2)
+        collector.send_signal(signal.SIGTERM)
+        collector.communicate(timeout=DEADLINE)
+    assert collector.returncode == 0
+    files = [part.path for part in snapshot(tmp_path / "lake", ["samples"]).parts["samples"]]
+    query = f"SELECT octet_length(header) FROM {files_of(KINDS['samples'], files)} ORDER BY 1"
+    assert duckdb.connect().execute(query).fetchall() == [(10,), (20,)]
 
 
 def test_what_is_sent_is_in_the_lake_when_it_ends(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ queue_bytes = "8 MB"
 host = "127.0.0.2"
 [serve.limits]
 rows = 7
+memory = "1 GB"
 """
 
 
@@ -76,10 +77,46 @@ def test_without_a_file_options_are_what_they_are(monkeypatch: pytest.MonkeyPatc
 def test_only_what_differs_is_said() -> None:
     config = parse(FILE, Path("/etc/settings.toml"))
     assert configured.said("collect", config) == {"lake": "/etc/lake", "ports": (9995,), "queue": str(8_000_000)}
-    assert configured.said("serve", config) == {"lake": "/etc/lake", "hosts": ["127.0.0.2"], "rows": 7}
+    assert configured.said("serve", config) == {
+        "lake": "/etc/lake",
+        "hosts": ["127.0.0.2"],
+        "rows": 7,
+        "memory": "1000000000B",
+    }
     assert configured.said("flows", config) == {}
     limits = configured.limits(config)
     assert (limits.flush_ns, limits.waiting_octets) == (2_000_000_000, 1_000_000)
+
+
+def test_a_file_that_is_read_again_changes_what_was_not_given(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_bytes(FILE)
+    told: list[object] = []
+
+    @click.command("collect")
+    @click.option("--headers", type=click.IntRange(0, 65535), default=128)
+    @click.option("--port", "ports", type=int, multiple=True)
+    @configured.option
+    @click.pass_context
+    def command(context: click.Context, /, **words: object) -> None:
+        file.write_bytes(FILE + b"[lake.retention]\nrecords = { days = 2 }\n[jobs]\n")
+        file.write_text(file.read_text().replace("ports = [9995]", "ports = [1]\nheaders = 64"))
+        words, config = configured.again(context, words)
+        told.extend((words, config.lake.retention["records"].age_ns))
+        file.write_bytes(b"[collect]\nheaders = -1\n")
+        with pytest.raises(UsageError, match="headers"):
+            configured.again(context, words)
+
+    found = CliRunner().invoke(command, ["--port", "5", "--config", str(file)], catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    assert told == [{"headers": 64, "ports": (5,)}, 2 * 86_400 * 10**9]
+
+
+def test_what_is_not_put_in_order_has_nothing_to_keep_to() -> None:
+    assert configured.keep(parse(b"[lake]\ncompaction = false\n", Path("x"))) is None
+    kept = configured.keep(Config())
+    assert kept is not None
+    assert "records" in kept
 
 
 @pytest.mark.parametrize("name", sorted(configured.WORDS))

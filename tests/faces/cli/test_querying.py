@@ -24,7 +24,7 @@ from tests.past.segments import IPV4, sample
 
 from fleutan.exports import forms
 from fleutan.faces import cli
-from fleutan.faces.cli.querying import lake_of
+from fleutan.faces.cli.lakes import lake_of
 from fleutan.lake.writer import Writer
 from fleutan.past.modules import MODULES
 

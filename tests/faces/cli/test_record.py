@@ -47,17 +47,6 @@ def test_options_that_contradict_each_other_are_refused(words: tuple[str, ...], 
         record.settings(typed(*words))
 
 
-def test_the_lake_is_roots_or_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert record.lake() == Path("/var/lib/fleutan/lake")
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setenv("XDG_STATE_HOME", "/state")
-    assert record.lake() == Path("/state/fleutan/lake")
-    monkeypatch.delenv("XDG_STATE_HOME")
-    monkeypatch.setenv("HOME", "/home/you")
-    assert record.lake() == Path("/home/you/.local/state/fleutan/lake")
-
-
 def test_an_interval_comes_into_the_lake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["record", "--once", "-i", "0.2", "--lake", str(tmp_path / "lake"), "-N", str(os.getpid())])
@@ -79,3 +68,22 @@ def test_a_namespace_that_is_none_is_a_wrong_question(tmp_path: Path, capsys: py
         main(["record", "--once", "--lake", str(tmp_path), "-N", "no-such-namespace-of-tests"])
     assert ended.value.code == 2
     assert "no-such-namespace-of-tests" in capsys.readouterr().err
+
+
+def test_a_file_is_read_again_where_a_signal_asks_for_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("[record]\ninterval = 5\n")
+    told: list[str] = []
+    words = ["--config", str(file), "--count", "3"]
+    with record.command.make_context("record", words) as context:
+        asked = record.Asked(context, dict(context.params))
+        assert asked.settings(lambda: told.append("reloading")).seconds == 5
+        assert told == []
+        file.write_text('[lake]\npath = "other"\n[record]\ninterval = 60\n')
+        assert asked.settings(lambda: told.append("reloading")).seconds == 60
+        assert asked.words["root"] == str(tmp_path / "other")
+        for broken in ("[record]\ninterval = 0\n", "[record]\none_in = 5\n"):
+            file.write_text(broken)
+            assert asked.settings(lambda: None).seconds == 60
+            assert capsys.readouterr().err.endswith("; what ran before goes on\n")
+    assert told == ["reloading"]

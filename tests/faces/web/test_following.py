@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,14 +148,16 @@ def test_new_rows_are_told_as_they_come(tmp_path: Path) -> None:
 
 
 def test_the_client_that_goes_ends_it(service: Service) -> None:
-    async def go() -> Iterator[str] | None:
+    async def go() -> None:
         desk = Desk(service)
         work = desk.ask(question(service, "traffic", {"wait": "yes"}).pieces, follows=True)
         await work.spool.begun()
+        assert desk.account()["followers"] == 1
         work.stop()
-        while desk.account()["followers"]:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while desk.account()["followers"]:
+                await asyncio.sleep(0.01)  # a condition is waited for, not a time
+        assert desk.account()["followers"] == 0
         desk.close()
-        return None
 
-    asyncio.run(asyncio.wait_for(go(), 10))
+    asyncio.run(go())

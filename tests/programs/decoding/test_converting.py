@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.exports.sflowtool.received import PACKET, discard, flow, header
+from tests.nfdump import needs_nfdump
 from tests.protocols.netflow.capturing import datagrams
 from tests.protocols.netflow.making import PLAIN, RECORD, set_of, template, v9, v10
-from tests.protocols.netflow.test_programs import collected, needs_nfdump, needs_tshark, pcap
+from tests.protocols.netflow.test_programs import collected, needs_tshark, pcap
 
 from fleutan.exports.conversion import Conversion
 from fleutan.exports.sflowtool.heads import Dialect

@@ -8,12 +8,12 @@ import shutil
 import socket
 import struct
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.nfdump import listed, needs_nfdump, received
 from tests.protocols.netflow.flowing import MAPPED, MOMENT, NOW_NS
 
 from fleutan.protocols.netflow.encoding import Sender, encode
@@ -22,12 +22,8 @@ from fleutan.records import Records
 
 ROWS = 100
 SIX = 0x2001_0DB8 << 32
-WAIT_S = 20
 
 needs_tshark = pytest.mark.skipif(not shutil.which("tshark"), reason="needs tshark")
-needs_nfdump = pytest.mark.skipif(
-    not (shutil.which("nfdump") and shutil.which("nfcapd")), reason="needs nfdump and nfcapd"
-)
 
 
 def made(rows: int = ROWS, six: bool = True) -> Records:
@@ -130,48 +126,6 @@ def test_nfdump_reads_what_we_write(tmp_path: Path, version: int) -> None:
 
 def collected(folder: Path, datagrams: Sequence[bytes], rows: int) -> list[str]:
     """What nfdump shows of what an nfcapd of our own was sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # Debian's nfcapd 1.7 takes -w for the folder, 1.6 took -l.
-    command = ["nfcapd", "-b", "127.0.0.1", "-p", str(port), "-w", str(folder), "-t", "60", "-B", "1000000"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            await_port(port, process)
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-                for one in datagrams:
-                    sender.sendto(one, ("127.0.0.1", port))
-            await_empty(port)
-        finally:
-            process.terminate()
-            process.wait(WAIT_S)
-    shown = ["nfdump", "-R", str(folder), "-q", "-N", "-6", "-o", "fmt:%sa,%da,%sp,%dp,%pkt,%byt,%in,%out"]
-    lines = subprocess.run(shown, capture_output=True, text=True, check=True).stdout.replace(" ", "").splitlines()
-    found = [line for line in lines if line.count(",") == 7]
-    assert len(found) == rows, lines
-    return found
-
-
-def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while queued(port) is None:
-        if process.poll() is not None:
-            pytest.skip("nfcapd does not run here")
-        assert time.monotonic() < deadline, "nfcapd opened no socket"
-        time.sleep(0.02)
-
-
-def await_empty(port: int) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while queued(port):
-        assert time.monotonic() < deadline, "nfcapd does not read"
-        time.sleep(0.02)
-
-
-def queued(port: int) -> int | None:
-    """The octets that wait in the socket of that port, None if there is none."""
-    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if int(fields[1].rsplit(":", 1)[1], 16) == port:
-            return int(fields[4].split(":")[1], 16)
-    return None
+    found = listed(received(folder, datagrams), "%sa,%da,%sp,%dp,%pkt,%byt,%in,%out")
+    assert len(found) == rows, found
+    return [",".join(fields) for fields in found]

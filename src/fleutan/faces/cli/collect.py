@@ -66,7 +66,7 @@ def command(context: click.Context, /, **words: Any) -> None:
     elif words["read"]:
         collecting.imports(words, configured.given(context, words)["ports"] or ())
     else:
-        collecting.collects(words, configured.of(context))
+        collecting.collects(words, context)
 
 
 def check(words: Mapping[str, Any]) -> None:

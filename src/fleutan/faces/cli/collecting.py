@@ -19,11 +19,12 @@ from fleutan.exports import json
 from fleutan.faces.cli import configured
 from fleutan.faces.cli.decoding import missing
 from fleutan.faces.cli.figures import printable, utc
+from fleutan.faces.cli.lakes import lake_of
 from fleutan.faces.cli.pages import Look, collectors
-from fleutan.faces.cli.querying import lake_of
 from fleutan.faces.cli.terminal import screen
 from fleutan.fields import require
 from fleutan.lake.apart import Apart
+from fleutan.lake.retention import Keep
 from fleutan.lake.writer import Limits, Writer
 from fleutan.live import host_name
 from fleutan.programs.collecting import Collector, collect, imported
@@ -51,15 +52,21 @@ MANY = 400_000
 ORDER_NS, MEMORY_NS = 60_000_000_000, 15_000_000_000
 
 
-def collects(words: Mapping[str, Any], config: Config) -> None:
+def collects(words: dict[str, Any], context: click.Context) -> None:
     """Collects until somebody ends it; says at the end what is missing."""
+    config = configured.of(context)
     root, backlog, service = lake_of(words["lake"]), Backlog(room_of(words["queue"])), Service()
     with Sockets(words["ports"] or PORTS, words["addresses"], words["sockets"] or 1, rows=ROWS) as source:
         with Writer(root, NAME, limits_of(config)) as lake, Status(root, NAME) as status, Signals() as signals:
             memory = Memory(root / STATE)
             exporters, learn = Exporters(memory.load()), memory.interfaces.learn
             collector = Collector(lake, time.time_ns(), words["headers"], exporters, learn)
-            now_and_then, began_ns = Ordering(root, config, collector, memory), time.time_ns()
+            now_and_then, began_ns = Ordering(root, configured.keep(config), collector, memory), time.time_ns()
+
+            def reload() -> None:
+                service.reloading()
+                now_and_then.keep(reloaded(context, words, collector))
+                service.ready(f"collecting into {root}")
 
             def looked(accounts: list[Account], waiting: Waiting) -> None:
                 written = lake.account()
@@ -75,7 +82,7 @@ def collects(words: Mapping[str, Any], config: Config) -> None:
 
             looked(source.accounts(), backlog.account())
             service.ready(f"collecting into {root}")
-            accounts = collect(source, backlog, collector, lake, signals, looked)
+            accounts = collect(source, backlog, collector, lake, signals, looked, reload)
             service.stopping("writing what came")
             now_and_then.end()
         say([*missing(accounts), *notes(backlog.account(), collector, lake.account())])
@@ -86,24 +93,47 @@ def limits_of(config: Config) -> Limits:
     return replace(configured.limits(config), many=MANY)
 
 
+def reloaded(context: click.Context, words: dict[str, Any], collector: Collector) -> Mapping[str, Keep] | None:
+    """Reads the file again; what can change while it runs does, of the rest it is said what takes a new start.
+
+    Gives how long rows are kept.  A file with a mistake is told, and what was before goes on.
+    """
+    try:
+        fresh, config = configured.again(context, words)
+    except UsageError as error:
+        say([f"{error}; what ran before goes on"])
+        return configured.keep(configured.of(context))
+    context.obj = config
+    if changed := [name for name in fresh if fresh[name] != words[name] and name != "headers"]:
+        say([f"{', '.join(changed)}: changed in the file, and taken over when collecting is started again"])
+    words["headers"] = collector.header = fresh["headers"]
+    return configured.keep(config)
+
+
 class Ordering:
     """What is done beside collecting: another process puts the lake in order, what is known of exporters is kept."""
 
-    def __init__(self, root: Path, config: Config, collector: Collector, memory: Memory) -> None:
-        self._apart = Apart(root, host_name(), config.lake.retention) if config.lake.compaction else None
-        self._collector, self._memory = collector, memory
+    def __init__(self, root: Path, kept: Mapping[str, Keep] | None, collector: Collector, memory: Memory) -> None:
+        self._apart = Apart(root, host_name(), kept)
+        self._collector, self._memory, self._said = collector, memory, ""
         self._ordered_ns = self._kept_ns = time.monotonic_ns()
 
     def __call__(self, now_ns: int) -> None:
         """Does what is due."""
-        if self._apart is not None:
-            if now_ns - self._ordered_ns >= ORDER_NS:
-                self._ordered_ns = now_ns
-                self._apart.want()
-            self._apart.tick()
+        if now_ns - self._ordered_ns >= ORDER_NS:
+            self._ordered_ns = now_ns
+            self._apart.want()
+        self._apart.tick()
+        if self._apart.trouble != self._said:
+            self._said = self._apart.trouble
+            say([self._said] if self._said else ())
         if now_ns - self._kept_ns >= MEMORY_NS:
             self._kept_ns = now_ns
             self._keep()
+
+    def keep(self, kept: Mapping[str, Keep] | None) -> None:
+        """Says how long rows are kept from now on; None: the lake is not put in order."""
+        self._apart.keep = kept
 
     def end(self) -> None:
         """Keeps what is known."""

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fleutan.errors import UsageError
+
 if TYPE_CHECKING:
     from fleutan.config import Config
+    from fleutan.lake.retention import Keep
     from fleutan.lake.writer import Limits
 
 #: What options are called in the file, by command: the option's word, then section and key.
@@ -46,14 +49,24 @@ WORDS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("tls_key", "serve.key"),
         ("seconds", "serve.limits.seconds"),
         ("rows", "serve.limits.rows"),
+        ("memory", "serve.limits.memory"),
         ("concurrent", "serve.limits.concurrent"),
     ),
     "query": (("lake", "lake.path"),),
     "sql": (("lake", "lake.path"),),
 }
-#: Options that are text, and those that are repeated.
-_TEXT = ("queue", "lake", "root")
-_REPEATED = ("hosts",)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+#: How options have what the file says, where that differs: text, one of several, octets as DuckDB spells them.
+_AS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("queue", "lake", "root"), str),
+    "hosts": lambda host: [host],
+    "memory": lambda octets: f"{octets}B",
+}
 
 
 def option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,7 +99,7 @@ def said(command: str, config: Config) -> dict[str, Any]:
     for word, key in WORDS.get(command, ()):
         value = _at(config, key)
         if value != _at(default, key):
-            found[word] = str(value) if word in _TEXT else [value] if word in _REPEATED else value
+            found[word] = _AS.get(word, _same)(value)
     return found
 
 
@@ -103,10 +116,28 @@ def of(context: click.Context) -> Config:
     return context.obj if isinstance(context.obj, Settings) else Settings()
 
 
+def again(context: click.Context, words: Mapping[str, Any]) -> tuple[dict[str, Any], Config]:
+    """The options as the file says them now, and all that it says; what was given on the command line stays.
+
+    Raises UsageError for a file with a mistake.
+    """
+    path, name = of(context).file, context.info_name or ""
+    try:
+        with context.command.make_context(name, ["--config", str(path)] if path else [], context.parent) as anew:
+            told = {word: anew.params[word] for word, _ in WORDS.get(name, ()) if word in anew.params}
+            fresh = {word: value for word, value in told.items() if not _is_given(context, word)}
+            return {**words, **fresh}, of(anew)
+    except click.ClickException as error:
+        raise UsageError(error.format_message()) from None
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+
+
 def given(context: click.Context, words: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given, others as if they had not been there at all."""
-    source = click.core.ParameterSource.COMMANDLINE
-    return {name: value if context.get_parameter_source(name) == source else None for name, value in words.items()}
+    return {name: value if _is_given(context, name) else None for name, value in words.items()}
 
 
 def limits(config: Config) -> Limits:
@@ -119,3 +150,8 @@ def limits(config: Config) -> Limits:
         seal_ns=int(lake.seal_seconds * second),
         waiting_octets=lake.waiting_bytes,
     )
+
+
+def keep(config: Config) -> Mapping[str, Keep] | None:
+    """How long rows are kept; None where the lake is not put in order."""
+    return config.lake.retention if config.lake.compaction else None

@@ -3,20 +3,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC
-from functools import partial
-from pathlib import Path
+from functools import partial, reduce
 from typing import Any
 
 import click
-import numpy as np
 
-from fleutan.column import Column
+from fleutan.analysis.stack import stacked
 from fleutan.errors import UsageError
 from fleutan.exports import forms
 from fleutan.exports.como import FORMATS, default_format
@@ -24,6 +21,7 @@ from fleutan.exports.como.options import Options, included
 from fleutan.faces.cli import configured
 from fleutan.faces.cli.figures import printable
 from fleutan.faces.cli.interrupting import interruptible
+from fleutan.faces.cli.lakes import lake_of
 from fleutan.faces.cli.pages import Look, listing
 from fleutan.faces.cli.query import WORDS
 from fleutan.faces.cli.terminal import screen
@@ -41,17 +39,6 @@ from fleutan.table import Table
 
 #: Forms that are no text.
 BINARY = ("pcap", "pcapng", "parquet")
-
-
-def lake_of(directory: str | None) -> Path:
-    """The lake's directory: as it is named, else as the environment and the user have it."""
-    if directory:
-        return Path(directory)
-    if named := os.environ.get("FLEUTAN_LAKE"):
-        return Path(named)
-    if os.geteuid() == 0:
-        return Path("/var/lib/fleutan/lake")
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "fleutan/lake"
 
 
 def query(words: Mapping[str, Any]) -> None:
@@ -167,22 +154,8 @@ def plotted(request: Request, tables: Iterable[Table], options: Options) -> Iter
     """The answer's measures by time, drawn in text."""
     from fleutan.faces.cli.pages.plot import page
 
-    table = joined(tables)
+    table = reduce(stacked, tables)
     measures = [name for name in ("bytes", "packets", "flows") if name in table][:2]
     if "time" not in table or not measures:
         raise UsageError(f"{request.module} cannot be plotted: it has no time, as traffic and flowcount have")
     return page(table, measures, Look(screen(sys.stdout)), options.zone == UTC)
-
-
-def joined(tables: Iterable[Table]) -> Table:
-    """The numbers of all the Tables in one."""
-    found = list(tables)
-    names = [name for name in ("time", "bytes", "packets", "flows") if name in found[0]]
-    columns = {
-        name: Column(
-            np.concatenate([table.columns[name].values for table in found]),
-            np.concatenate([table.columns[name].mask() for table in found]),
-        )
-        for name in names
-    }
-    return Table(found[0].kind, columns, found[0].reading)

@@ -9,8 +9,8 @@ from datetime import UTC
 from fleutan.analysis.figures import is_word
 from fleutan.faces.cli.asking import tell
 from fleutan.faces.cli.flows import Options
+from fleutan.faces.cli.lakes import lake_of
 from fleutan.faces.cli.plans import plan
-from fleutan.faces.cli.querying import lake_of
 from fleutan.live import Question
 from fleutan.past import flows
 from fleutan.past.engine import Lake

@@ -6,8 +6,8 @@ The loop is the business of ``programs.recording``, what is kept on disk that of
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,20 +15,10 @@ import click
 from fleutan.errors import UsageError
 from fleutan.faces.cli import completion, configured
 from fleutan.faces.cli.flows import DAY
+from fleutan.faces.cli.lakes import SYSTEM, lake_of
 
 if TYPE_CHECKING:
     from fleutan.programs.recording.settings import Settings
-
-#: Where root's lake is.
-SYSTEM = "/var/lib/fleutan/lake"
-
-
-def lake() -> Path:
-    """Where the lake is unless another place is named."""
-    if not os.geteuid():
-        return Path(SYSTEM)
-    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return Path(state) / "fleutan" / "lake"
 
 
 @click.command("record", short_help="Keep what this host's kernel sees.")
@@ -87,7 +77,7 @@ def command(context: click.Context, /, **words: Any) -> None:
     fleutan record -i 60 --lake /srv/lake
     fleutan record --for 300 -N web
     """
-    asked = settings(words)
+    settings(words)  # what contradicts itself is said before anything is imported
     from fleutan.lake.apart import Apart
     from fleutan.lake.writer import Writer
     from fleutan.live import host_name
@@ -96,16 +86,38 @@ def command(context: click.Context, /, **words: Any) -> None:
     from fleutan.programs.recording.told import Told
     from fleutan.sources.service import Service
 
-    root = Path(words["root"]) if words["root"] else lake()
-    config = configured.of(context)
-    limits, service = configured.limits(config), Service()
+    service, asked = Service(), Asked(context, words)
 
     def opened(_: Settings) -> Told:
-        apart = Apart(root, host_name(), config.lake.retention)
-        return Told(Writer(root, "record", limits, apart=apart), service)
+        root, config = lake_of(asked.words["root"]), asked.config
+        apart = Apart(root, host_name(), configured.keep(config))
+        return Told(Writer(root, "record", configured.limits(config), apart=apart), service)
 
     with Signals() as signals:
-        run(lambda: asked, opened, signals, say)
+        run(partial(asked.settings, service.reloading), opened, signals, say)
+
+
+class Asked:
+    """What is asked for: by the command line, and by a file that is read again each time but the first."""
+
+    def __init__(self, context: click.Context, words: dict[str, Any]) -> None:
+        self._context, self._is_first = context, True
+        self.words, self.config = words, configured.of(context)
+
+    def settings(self, reloading: Callable[[], object]) -> Settings:
+        """What is to be recorded now; a file with a mistake is told, and what was before goes on."""
+        if self._is_first:
+            self._is_first = False
+            return settings(self.words)
+        reloading()
+        try:
+            words, config = configured.again(self._context, self.words)
+            made = settings(words)
+        except UsageError as error:
+            say(f"{error}; what ran before goes on")
+            return settings(self.words)
+        self.words, self.config = words, config
+        return made
 
 
 def settings(words: dict[str, Any]) -> Settings:

@@ -13,7 +13,8 @@ from typing import Any
 from fleutan.exports import csv, json
 from fleutan.faces.cli.figures import printable
 from fleutan.faces.cli.interrupting import interruptible
-from fleutan.faces.cli.querying import lake_of, write
+from fleutan.faces.cli.lakes import lake_of
+from fleutan.faces.cli.querying import write
 from fleutan.lake.listing import EVER
 from fleutan.past.database import Limits
 from fleutan.past.sql import Rows

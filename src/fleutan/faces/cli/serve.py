@@ -47,7 +47,7 @@ def command(**words: Any) -> None:
     """
     import logging
 
-    from fleutan.faces.cli.querying import lake_of
+    from fleutan.faces.cli.lakes import lake_of
     from fleutan.faces.web.bounds import Bounds, Node, Service
     from fleutan.faces.web.serving import Listen, serve
     from fleutan.past.jobs import lookups_of

@@ -222,6 +222,6 @@ def _work(work: Work, written: Written) -> None:
         work.spool.end()
     except FleutanError as error:
         work.spool.end(error)
-    except Exception as error:
+    except Exception as error:  # whatever it is, the client that waits is told, and the thread serves others
         LOG.exception("an answer failed")
         work.spool.end(error)

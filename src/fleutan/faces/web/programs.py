@@ -62,7 +62,7 @@ def _run(program: Program, found: Running, ended: Callable[[], None]) -> None:
     error: Exception | None = None
     try:
         program.run(found.ending)
-    except Exception as raised:
+    except Exception as raised:  # whatever it is, the server ends in order and says it
         error = raised
         if not isinstance(raised, FleutanError):
             LOG.exception("%s failed", program.name)

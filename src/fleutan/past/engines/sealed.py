@@ -7,6 +7,7 @@ is.  How it is asked is the business of each engine's own file.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -26,7 +27,7 @@ from fleutan.table import Reading, Table
 LEAST = 10_000
 
 
-class Sealed:
+class Sealed(ABC):
     """A lake that another engine reads: the same questions as of DuckDB, told by ``protocol``."""
 
     #: How the engine is called, and how it spells SQL.
@@ -38,13 +39,13 @@ class Sealed:
 
     # -- what each engine does in its own way
 
+    @abstractmethod
     def relation(self, kind: Kind, names: Sequence[str]) -> str:
         """Files, by their names in the lake, as a relation of SQL with all columns of the kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tables(self, statement: Statement, name: str, reading: Reading) -> Iterator[Table]:
         """The answer.  Raises FleutanError for what went wrong."""
-        raise NotImplementedError
 
     # -- what modules ask
 

@@ -76,7 +76,7 @@ class Spark(Sealed):
         try:
             reader = self._session.read.schema(schema).option("recursiveFileLookup", "true")
             reader.parquet(*(f"{lake}/{name}" for name in names)).createOrReplaceTempView(view)
-        except Exception as error:
+        except Exception as error:  # Java's, by whatever class
             raise trouble(error) from None
         return view
 
@@ -84,7 +84,7 @@ class Spark(Sealed):
         """The answer, which Spark gathers in this process first."""
         try:
             found = self._session.sql(statement.sql, args=dict(statement.parameters)).toArrow()
-        except Exception as error:
+        except Exception as error:  # Java's, by whatever class
             raise trouble(error) from None
         return tables(found, name, statement.names, reading)
 

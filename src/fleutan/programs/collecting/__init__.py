@@ -74,7 +74,7 @@ class Collector:
         exporters: Exporters | None = None,
         learn: Callable[[Decoded], object] = lambda _: None,
     ) -> None:
-        self._lake, self._since_ns, self._header = lake, since_ns, header
+        self._lake, self._since_ns, self.header = lake, since_ns, header
         self._learn = learn
         self.exporters, self.accounts = exporters or Exporters(), Accounts()
         self.rows, self.rateless, self._unread = Counter[str](), Counter[str](), Counter[str]()
@@ -83,7 +83,7 @@ class Collector:
         """Decodes a batch and gives it to the lake; what fails is counted, and never ends anything."""
         try:
             found = decoded(datagrams, self.exporters)
-            tables = list(kept.tables(found, self._header))
+            tables = list(kept.tables(found, self.header))
             self.accounts.add(found)
             self._learn(found)
             self._unread += unread_of(found)
@@ -158,10 +158,12 @@ def collect(
     lake: Lake,
     asked: Asked,
     looked: Callable[[list[Account], Waiting], object] = lambda _accounts, _waiting: None,
+    reload: Callable[[], object] = lambda: None,
 ) -> list[Account]:
     """Decodes what comes until a signal, and then what still waits; gives the source's last account.
 
-    About once a second ``looked`` is told how things stand, and at once where a signal asks for it.
+    About once a second ``looked`` is told how things stand, and at once where a signal asks for it:
+    ``reload`` is called before.
     """
     with Receiving(source, backlog) as receiving:
         told = time.monotonic()
@@ -172,7 +174,9 @@ def collect(
                 source.stop()
             if asked.asked or time.monotonic() - told >= TICK:
                 told = time.monotonic()
-                asked.reloaded()
+                if asked.asked:
+                    asked.reloaded()
+                    reload()
                 collector.tick(time.time_ns())
                 lake.tick(time.time_ns())
                 looked(receiving.accounts, backlog.account())

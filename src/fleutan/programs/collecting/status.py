@@ -18,7 +18,7 @@ import numpy as np
 from fleutan import address
 from fleutan.column import Column, text_column
 from fleutan.exports.json import plain_document
-from fleutan.fields import require
+from fleutan.fields import find
 from fleutan.table import Reading, Table
 
 FOLDER = ".status"
@@ -83,16 +83,9 @@ def _lives(pid: int) -> bool:
 def table(kind: str, rows: Sequence[Mapping[str, Any]], at_ns: int = 0) -> Table:
     """Rows of a document as a Table again; keys that the catalogue lacks are left out."""
     names = dict.fromkeys(key for row in rows for key in row)
-    fields = [field for name in names if (field := _field(name)) is not None]
+    fields = [field for name in names if (field := find(name)) is not None]
     columns = {field.name: _column(field.type, [row.get(field.key) for row in rows]) for field in fields}
     return Table(kind, columns, Reading("", "", at_ns))
-
-
-def _field(name: str) -> Any:
-    try:
-        return require(name)
-    except Exception:  # a later version's field
-        return None
 
 
 def _column(type_: str, values: Sequence[Any]) -> Column:
