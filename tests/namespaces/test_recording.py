@@ -181,8 +181,8 @@ def test_without_privileges_what_netlink_tells_is_recorded_and_the_rest_is_said(
 ) -> None:
     one, two = hosts
     server, client = two.actor(), one.actor()
-    server.do("listener = listen('192.0.2.2', 7001)")
-    client.do("made = connect('192.0.2.2', 7001)")
+    server.do("listener = listen('192.0.2.2', 7900)")
+    client.do("made = connect('192.0.2.2', 7900)")
     tmp_path.chmod(0o777)
     lacking = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all")
     command = one.command("record", "-i", "0.5", "--count", "2", "--lake", str(tmp_path), before=lacking)
@@ -195,5 +195,5 @@ def test_without_privileges_what_netlink_tells_is_recorded_and_the_rest_is_said(
     assert first.startswith("fleutan: recording by netlink alone")
     for name in ("CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN"):
         assert name in first
-    (row,) = rows(tmp_path, "flows", "dport = 7001")
+    (row,) = rows(tmp_path, "flows", "dport = 7900")
     assert (row["bytes_sent"], row["tx_bytes"], row["change"]) == (500, None, None)
