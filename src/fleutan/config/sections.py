@@ -125,6 +125,8 @@ class Serve:
     tokens: Path | None = entry(None, PATH, "A file of tokens, one a line; who asks has to have one.", "'tokens'")
     certificate: Path | None = entry(None, PATH, "TLS: the certificate and its chain, PEM.", "'fullchain.pem'")
     key: Path | None = entry(None, PATH, "TLS: its private key, PEM.", "'privkey.pem'")
+    collect: bool = entry(False, TRUTH, "Whether the same process collects, as [collect] says.")
+    record: bool = entry(False, TRUTH, "Whether the same process records, as [record] says.")
     limits: Limits = section(Limits)
 
 

@@ -12,7 +12,7 @@ from tests import lakes
 from fleutan.config import Config, parse
 from fleutan.errors import UsageError
 from fleutan.faces import cli
-from fleutan.faces.cli import configured
+from fleutan.faces.cli import collect, configured
 
 FILE = b"""
 [lake]
@@ -101,15 +101,30 @@ def test_a_file_that_is_read_again_changes_what_was_not_given(tmp_path: Path) ->
     def command(context: click.Context, /, **words: object) -> None:
         file.write_bytes(FILE + b"[lake.retention]\nrecords = { days = 2 }\n[jobs]\n")
         file.write_text(file.read_text().replace("ports = [9995]", "ports = [1]\nheaders = 64"))
-        words, config = configured.again(context, words)
-        told.extend((words, config.lake.retention["records"].age_ns))
+        held = configured.held(context, dict(words))
+        assert held.again() == ""
+        told.extend((held.words, held.config.lake.retention["records"].age_ns))
         file.write_bytes(b"[collect]\nheaders = -1\n")
-        with pytest.raises(UsageError, match="headers"):
-            configured.again(context, words)
+        assert "headers" in held.again()
+        assert held.words["headers"] == 64
 
     found = CliRunner().invoke(command, ["--port", "5", "--config", str(file)], catch_exceptions=False)
     assert found.exit_code == 0, found.output
     assert told == [{"headers": 64, "ports": (5,)}, 2 * 86_400 * 10**9]
+
+
+def test_a_command_beside_another_has_what_its_section_says(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_bytes(FILE)
+    with cli.cli.commands["serve"].make_context("serve", ["--config", str(file)]) as context:
+        held = configured.held_beside(context, collect.command, {"lake": "other"})
+        assert (held.words["lake"], held.words["ports"], held.words["headers"]) == ("other", (9995,), 128)
+        file.write_bytes(FILE.replace(b"ports = [9995]", b"ports = [1]"))
+        assert held.again() == ""
+        assert (held.words["lake"], held.words["ports"]) == ("other", (1,))
+        file.write_bytes(b"[collect]\nports = [0]\n")
+        assert held.again().endswith("what ran before goes on")
+        assert held.words["ports"] == (1,)
 
 
 def test_what_is_not_put_in_order_has_nothing_to_keep_to() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fleutan.errors import UsageError
-from fleutan.faces.cli import main, record
+from fleutan.faces.cli import configured, main, record
 from fleutan.programs.recording.settings import Settings
 
 
@@ -70,20 +70,18 @@ def test_a_namespace_that_is_none_is_a_wrong_question(tmp_path: Path, capsys: py
     assert "no-such-namespace-of-tests" in capsys.readouterr().err
 
 
-def test_a_file_is_read_again_where_a_signal_asks_for_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_is_read_again_where_that_is_ordered(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text("[record]\ninterval = 5\n")
-    told: list[str] = []
     words = ["--config", str(file), "--count", "3"]
     with record.command.make_context("record", words) as context:
-        asked = record.Asked(context, dict(context.params))
-        assert asked.settings(lambda: told.append("reloading")).seconds == 5
-        assert told == []
+        held = configured.held(context, dict(context.params))
+        assert record.settings(held.words).seconds == 5
         file.write_text('[lake]\npath = "other"\n[record]\ninterval = 60\n')
-        assert asked.settings(lambda: told.append("reloading")).seconds == 60
-        assert asked.words["root"] == str(tmp_path / "other")
+        assert held.again(record.settings) == ""
+        assert record.settings(held.words).seconds == 60
+        assert held.words["root"] == str(tmp_path / "other")
         for broken in ("[record]\ninterval = 0\n", "[record]\none_in = 5\n"):
             file.write_text(broken)
-            assert asked.settings(lambda: None).seconds == 60
-            assert capsys.readouterr().err.endswith("; what ran before goes on\n")
-    assert told == ["reloading"]
+            assert held.again(record.settings).endswith("; what ran before goes on")
+            assert record.settings(held.words).seconds == 60

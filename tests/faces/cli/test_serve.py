@@ -7,6 +7,7 @@ import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from tests.asking import SECOND, filled, records, until
+from tests.faces.cli.test_collecting import free_port
+from tests.protocols.netflow.making import record_5, v5
 
 from fleutan.faces.cli import main
 from fleutan.faces.cli.serve import check_memory
@@ -87,6 +90,39 @@ def test_tokens_are_read_again_on_a_signal(lake: Path, tmp_path: Path) -> None:
         assert "line 1: a token is written NAME:TOKEN" in process.process.stderr.readline()
         assert process.get("/status", "two")[0] == 200
         assert process.end(signal.SIGTERM)[0] == 0
+
+
+def test_one_process_serves_collects_and_records(tmp_path: Path) -> None:
+    """What is sent and what this host's kernel sees are in one lake, and SIGHUP reaches all three."""
+    file, port, lake = tmp_path / "settings.toml", free_port(), tmp_path / "lake"
+    text = f"[collect]\nports = [{port}]\n[record]\ninterval = 0.5\n[lake]\nflush_seconds = 0.1\n"
+    file.write_text(text)
+    with serving(lake, "--config", str(file), "--collect", "--record") as process:
+        until(lambda: (lake / ".status").is_dir() and [*(lake / ".status").iterdir()])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(v5(record_5()), ("127.0.0.1", port))
+        asked = "/api/v1/modules/talkers?format=jsonl&since=1h&keys=dport&filter=dport+"
+        until(lambda: '"packets":3' in process.get(f"{asked}80")[1])
+        until(lambda: f'"dport":{process.port}' in process.get(f"{asked}{process.port}")[1])
+        file.write_text(text.replace("[collect]", "[collect]\nsockets = 2"))
+        process.process.send_signal(signal.SIGHUP)
+        assert process.process.stderr is not None
+        said = iter(process.process.stderr.readline, "")
+        assert any("sockets: changed in the file, and taken over when" in line for line in said)
+        assert process.end(signal.SIGTERM)[0] == 0
+    assert [*lake.glob("records/**/*.parquet")], "what was collected is sealed before the end"
+    assert [*lake.glob("flows/**/*.parquet")], "and what was recorded"
+
+
+def test_what_cannot_be_collected_ends_the_server(lake: Path, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("127.0.0.1", 0))
+        file = tmp_path / "settings.toml"
+        file.write_text(f"[collect]\nports = [{one.getsockname()[1]}]\n")
+        with serving(lake, "--config", str(file), "--collect") as process:
+            _, said = process.process.communicate(timeout=20)
+            assert process.process.returncode == 1
+            assert said.startswith("fleutan: collect ended: ")
 
 
 def test_limits_are_those_of_the_options(lake: Path) -> None:

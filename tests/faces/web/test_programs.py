@@ -5,18 +5,20 @@ import logging
 import threading
 
 import pytest
+from tests.asking import until
 
 from fleutan.errors import FleutanError
 from fleutan.faces.web import programs
 from fleutan.faces.web.programs import Program, running
+from fleutan.programs.signals import Orders
 
 
 def test_programs_run_until_the_end_and_may_write_what_they_have() -> None:
     begun, done = threading.Event(), []
 
-    def run(ending: threading.Event) -> None:
+    def run(orders: Orders) -> None:
         begun.set()
-        assert ending.wait(10)
+        until(lambda: orders.stopped)
         done.append(threading.current_thread().name)
 
     with running([Program("collect", run), Program("record", run)], lambda: None) as found:
@@ -29,7 +31,7 @@ def test_programs_run_until_the_end_and_may_write_what_they_have() -> None:
 def test_a_program_that_fails_ends_the_process() -> None:
     ended = threading.Event()
 
-    def run(_: threading.Event) -> None:
+    def run(_: Orders) -> None:
         raise FleutanError("port 2055 is taken")
 
     with running([Program("collect", run)], ended.set) as found:
@@ -49,7 +51,7 @@ def test_a_program_that_has_nothing_more_to_do_ends_it_too() -> None:
 def test_what_is_unexpected_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     ended = threading.Event()
 
-    def run(_: threading.Event) -> None:
+    def run(_: Orders) -> None:
         raise ZeroDivisionError("a bug")
 
     with caplog.at_level(logging.ERROR), running([Program("record", run)], ended.set) as found:
@@ -60,8 +62,8 @@ def test_what_is_unexpected_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_an_end_that_fails_is_said() -> None:
-    def run(ending: threading.Event) -> None:
-        ending.wait(10)
+    def run(orders: Orders) -> None:
+        until(lambda: orders.stopped)
         raise FleutanError("the disk is full")
 
     with running([Program("record", run)], lambda: None) as found:
@@ -73,7 +75,7 @@ def test_an_end_that_fails_is_said() -> None:
 def test_a_program_that_does_not_end_is_said(caplog: pytest.LogCaptureFixture) -> None:
     leave = threading.Event()
 
-    def run(_: threading.Event) -> None:
+    def run(_: Orders) -> None:
         leave.wait(20)
 
     with (
@@ -84,3 +86,19 @@ def test_a_program_that_does_not_end_is_said(caplog: pytest.LogCaptureFixture) -
     leave.set()
     assert "slow did not end within 0.05 s" in caplog.text
     assert programs.DRAIN > 1
+
+
+def test_all_of_them_are_had_to_reload() -> None:
+    reloaded = []
+
+    def run(orders: Orders) -> None:
+        until(lambda: orders.asked or orders.stopped)
+        if orders.asked:
+            orders.reloaded()
+            reloaded.append(threading.current_thread().name)
+        until(lambda: orders.stopped)
+
+    with running([Program("collect", run), Program("record", run)], lambda: None) as found:
+        found.reload()
+        until(lambda: len(reloaded) == 2)
+    found.check()

@@ -29,6 +29,7 @@ from fleutan.faces.web.serving import (
     tls,
     with_files,
 )
+from fleutan.programs.signals import Orders
 
 ANY = "0.0.0.0"  # noqa: S104  # that it is not bound is what is tested
 
@@ -211,11 +212,11 @@ def test_a_program_runs_beside_the_server_and_ends_with_it(service: Service, tol
     leave, ended = threading.Event(), threading.Event()
     found: list[Exception | None] = []
 
-    def collect(ending: threading.Event) -> None:
-        ending.wait(20)
+    def collect(orders: Orders) -> None:
+        until(lambda: orders.stopped)
         ended.set()
 
-    def one(_: threading.Event) -> None:
+    def one(_: Orders) -> None:
         assert leave.wait(20)
         raise FleutanError("enough")
 

@@ -20,6 +20,7 @@ from fleutan.lake.writer import Writer
 from fleutan.programs.collecting import ACCOUNTS_NS, FAILED, Collector, collect, imported
 from fleutan.programs.collecting.backlog import Backlog, Waiting
 from fleutan.programs.decoding import NO_PROTOCOL, NO_TEMPLATE
+from fleutan.programs.signals import Orders
 from fleutan.protocols.datagrams import Datagrams
 from fleutan.sources.datagrams import Account
 from fleutan.sources.recorded import Recorded
@@ -52,16 +53,6 @@ class Kept:
         return sum(len(table) for table in self.tables if table.kind == kind)
 
 
-class Asked:
-    """What signals ask for, without signals."""
-
-    def __init__(self) -> None:
-        self.stopped, self.asked = False, False
-
-    def reloaded(self) -> None:
-        self.asked = False
-
-
 class Given:
     """A source that gives these batches, and then nothing until it is stopped."""
 
@@ -90,16 +81,16 @@ def samples(many: int, **more: int) -> bytes:
 
 
 def test_what_comes_goes_into_the_lake_and_all_of_it_before_the_end() -> None:
-    lake, asked, told = Kept(), Asked(), []
+    lake, orders, told = Kept(), Orders(), []
     collector = Collector(lake, AT_NS)
 
     def looked(accounts: list[Account], waiting: Waiting) -> None:
         told.append((accounts[0].received, waiting.datagrams))
-        asked.stopped = True
+        orders.stopped = True
 
     source = Given(batch(samples(3), *sent(9, src=["10.0.0.1"], dst=["10.0.0.2"], packets=[1], bytes=[9])), batch())
-    asked.asked = True
-    accounts = collect(source, Backlog(), collector, lake, asked, looked)
+    orders.asked = True
+    accounts = collect(source, Backlog(), collector, lake, orders, looked)
     assert accounts[0].received == 3
     assert told[-1][0] == 3
     assert (lake.rows("samples"), lake.rows("records")) == (3, 1)
@@ -107,7 +98,7 @@ def test_what_comes_goes_into_the_lake_and_all_of_it_before_the_end() -> None:
     assert lake.tables[-1].kind == "exporters", "what came since the last minute is told at the end"
     assert sum(lake.tables[-1].columns["datagrams"].values) == 3
     assert lake.ticks
-    assert not asked.asked
+    assert not orders.asked
 
 
 def test_a_source_that_fails_ends_it_with_its_error() -> None:
@@ -115,7 +106,7 @@ def test_a_source_that_fails_ends_it_with_its_error() -> None:
     with pytest.raises(FleutanError, match="the socket is gone"):
         collect(
             Given(batch(samples(1)), trouble=FleutanError("the socket is gone")),
-            *(Backlog(), Collector(lake, AT_NS), lake, Asked()),
+            *(Backlog(), Collector(lake, AT_NS), lake, Orders()),
         )
     assert lake.rows("samples") == 1
 
@@ -160,7 +151,7 @@ def test_a_file_is_read_no_faster_than_it_is_written_and_its_time_counts() -> No
     lake = Kept()
     lake.unsettled = 3
     minute = [batch(samples(1), at_ns=AT_NS + place * ACCOUNTS_NS) for place in range(3)]
-    collector = imported(Given(*minute), lake, Asked())
+    collector = imported(Given(*minute), lake, Orders())
     assert len(lake.ticks) == 6
     assert collector.rows == {"samples": 3}
     times = [row["time_ns"] for table in lake.tables if table.kind == "exporters" for row in table.rows()]
@@ -168,10 +159,10 @@ def test_a_file_is_read_no_faster_than_it_is_written_and_its_time_counts() -> No
 
 
 def test_a_file_may_be_empty_or_given_up() -> None:
-    lake, asked = Kept(), Asked()
-    assert imported(Given(), lake, asked).rows == {}
-    asked.stopped = True
-    assert imported(Given(batch(samples(1)), batch(samples(1))), lake, asked).rows == {"samples": 1}
+    lake, orders = Kept(), Orders()
+    assert imported(Given(), lake, orders).rows == {}
+    orders.stopped = True
+    assert imported(Given(batch(samples(1)), batch(samples(1))), lake, orders).rows == {"samples": 1}
 
 
 def counted(lake: Path, kind: str, what: str = "count(*)") -> int:
@@ -187,7 +178,7 @@ def counted(lake: Path, kind: str, what: str = "count(*)") -> int:
 def test_headers_and_counters_arrive_on_disk(tmp_path: Path) -> None:
     loads = counters(counter_element(1, *range(1, 20)))
     with Writer(tmp_path, "collect") as lake:
-        imported(Given(batch(samples(3), sflow(flow(header()), loads))), lake, Asked(), header=14)
+        imported(Given(batch(samples(3), sflow(flow(header()), loads))), lake, Orders(), header=14)
     assert counted(tmp_path, "samples") == 4
     assert counted(tmp_path, "samples", "sum(octet_length(header))") == 4 * 14
     assert counted(tmp_path, "counters", "sum(count)") == sum(range(1, 20))
@@ -209,7 +200,7 @@ def test_headers_and_counters_arrive_on_disk(tmp_path: Path) -> None:
 )
 def test_of_real_exporters_every_record_is_in_the_lake(name: str, tmp_path: Path) -> None:
     with Recorded(str(CAPTURES / name)) as source, Writer(tmp_path, "collect") as lake:
-        collector = imported(source, lake, Asked())
+        collector = imported(source, lake, Orders())
     total = collector.accounts.total
     assert total("datagrams") == sum(one.received for one in source.accounts())
     waited = len(collector.exporters.netflow.waiting)

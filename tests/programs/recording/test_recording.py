@@ -24,7 +24,7 @@ from fleutan.live.rounds import NOT_COUNTED
 from fleutan.programs.recording import HOST, Host, length, record, run
 from fleutan.programs.recording.beside import Beside
 from fleutan.programs.recording.settings import Settings
-from fleutan.programs.recording.signals import Signals
+from fleutan.programs.signals import Signals
 from fleutan.sources.counting import Counted
 from fleutan.table import Table
 
@@ -205,7 +205,8 @@ def test_after_a_signal_to_reload_all_begins_again_with_the_settings_as_they_are
             signals.asked = lake.opened == 1
             return []
 
-    def configured() -> Settings:
+    def configured(again: bool) -> Settings:
+        assert again == bool(lake.opened)
         return replace(PLAIN, seconds=next(seconds), count=None if not lake.opened else 1)
 
     run(configured, lake.within, signals, print, host(sockets, sides=lambda *_: [Asking()]))
@@ -217,7 +218,7 @@ def test_after_a_signal_to_reload_all_begins_again_with_the_settings_as_they_are
 def test_a_signal_to_end_ends_the_daemon() -> None:
     lake, signals = Lake(), Signals()
     signals.stopped = True
-    run(lambda: PLAIN, lake.within, signals, print, host(Sockets(seen(), seen())))
+    run(lambda _: PLAIN, lake.within, signals, print, host(Sockets(seen(), seen())))
     assert (lake.opened, lake.closed) == (1, 1)
 
 

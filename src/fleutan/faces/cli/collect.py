@@ -66,7 +66,11 @@ def command(context: click.Context, /, **words: Any) -> None:
     elif words["read"]:
         collecting.imports(words, configured.given(context, words)["ports"] or ())
     else:
-        collecting.collects(words, context)
+        from fleutan.programs.signals import Signals
+        from fleutan.sources.service import Service
+
+        with Signals() as signals:
+            collecting.collects(configured.held(context, words), signals, Service())
 
 
 def check(words: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from fleutan.config import Config
 from fleutan.errors import FleutanError, UsageError
 from fleutan.exports import json
 from fleutan.faces.cli import configured
+from fleutan.faces.cli.configured import Held
 from fleutan.faces.cli.decoding import missing
 from fleutan.faces.cli.figures import printable, utc
 from fleutan.faces.cli.lakes import lake_of
@@ -31,7 +32,7 @@ from fleutan.programs.collecting import Collector, collect, imported
 from fleutan.programs.collecting.backlog import ROOM, Backlog, Waiting
 from fleutan.programs.collecting.stages import EXPORTERS, document, notes, stages
 from fleutan.programs.collecting.status import Status, read
-from fleutan.programs.recording.signals import Signals
+from fleutan.programs.signals import Orders, Signals
 from fleutan.query.units import number
 from fleutan.sources.datagrams import Account, Sockets
 from fleutan.sources.exported import Exporters
@@ -52,12 +53,12 @@ MANY = 400_000
 ORDER_NS, MEMORY_NS = 60_000_000_000, 15_000_000_000
 
 
-def collects(words: dict[str, Any], context: click.Context) -> None:
-    """Collects until somebody ends it; says at the end what is missing."""
-    config = configured.of(context)
-    root, backlog, service = lake_of(words["lake"]), Backlog(room_of(words["queue"])), Service()
+def collects(held: Held, orders: Orders, service: Service) -> None:
+    """Collects until it is ordered to stop; says at the end what is missing."""
+    words, config = held.words, held.config
+    root, backlog = lake_of(words["lake"]), Backlog(room_of(words["queue"]))
     with Sockets(words["ports"] or PORTS, words["addresses"], words["sockets"] or 1, rows=ROWS) as source:
-        with Writer(root, NAME, limits_of(config)) as lake, Status(root, NAME) as status, Signals() as signals:
+        with Writer(root, NAME, limits_of(config)) as lake, Status(root, NAME) as status:
             memory = Memory(root / STATE)
             exporters, learn = Exporters(memory.load()), memory.interfaces.learn
             collector = Collector(lake, time.time_ns(), words["headers"], exporters, learn)
@@ -65,7 +66,7 @@ def collects(words: dict[str, Any], context: click.Context) -> None:
 
             def reload() -> None:
                 service.reloading()
-                now_and_then.keep(reloaded(context, words, collector))
+                now_and_then.keep(_reloaded(held, collector))
                 service.ready(f"collecting into {root}")
 
             def looked(accounts: list[Account], waiting: Waiting) -> None:
@@ -82,7 +83,7 @@ def collects(words: dict[str, Any], context: click.Context) -> None:
 
             looked(source.accounts(), backlog.account())
             service.ready(f"collecting into {root}")
-            accounts = collect(source, backlog, collector, lake, signals, looked, reload)
+            accounts = collect(source, backlog, collector, lake, orders, looked, reload)
             service.stopping("writing what came")
             now_and_then.end()
         say([*missing(accounts), *notes(backlog.account(), collector, lake.account())])
@@ -93,21 +94,18 @@ def limits_of(config: Config) -> Limits:
     return replace(configured.limits(config), many=MANY)
 
 
-def reloaded(context: click.Context, words: dict[str, Any], collector: Collector) -> Mapping[str, Keep] | None:
-    """Reads the file again; what can change while it runs does, of the rest it is said what takes a new start.
+def _reloaded(held: Held, collector: Collector) -> Mapping[str, Keep] | None:
+    """Reads the settings again; what can change while it runs does, of the rest it is said what takes a new start.
 
-    Gives how long rows are kept.  A file with a mistake is told, and what was before goes on.
+    Gives how long rows are kept.
     """
-    try:
-        fresh, config = configured.again(context, words)
-    except UsageError as error:
-        say([f"{error}; what ran before goes on"])
-        return configured.keep(configured.of(context))
-    context.obj = config
-    if changed := [name for name in fresh if fresh[name] != words[name] and name != "headers"]:
+    before = held.words
+    if trouble := held.again():
+        say([trouble])
+    collector.header = held.words["headers"]
+    if changed := [name for name, was in before.items() if held.words[name] != was and name != "headers"]:
         say([f"{', '.join(changed)}: changed in the file, and taken over when collecting is started again"])
-    words["headers"] = collector.header = fresh["headers"]
-    return configured.keep(config)
+    return configured.keep(held.config)
 
 
 class Ordering:

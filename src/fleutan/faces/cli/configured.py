@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ WORDS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("rows", "serve.limits.rows"),
         ("memory", "serve.limits.memory"),
         ("concurrent", "serve.limits.concurrent"),
+        ("collects", "serve.collect"),
+        ("records", "serve.record"),
     ),
     "query": (("lake", "lake.path"),),
     "sql": (("lake", "lake.path"),),
@@ -95,7 +98,8 @@ def said(command: str, config: Config) -> dict[str, Any]:
     """What the file says of a command's options, where it differs from what they are anyway."""
     from fleutan.config import Config as Settings
 
-    found, default = {}, Settings()
+    default = Settings()
+    found = {}
     for word, key in WORDS.get(command, ()):
         value = _at(config, key)
         if value != _at(default, key):
@@ -116,11 +120,51 @@ def of(context: click.Context) -> Config:
     return context.obj if isinstance(context.obj, Settings) else Settings()
 
 
-def again(context: click.Context, words: Mapping[str, Any]) -> tuple[dict[str, Any], Config]:
-    """The options as the file says them now, and all that it says; what was given on the command line stays.
+#: Gives options and settings as they are now, from the options as they were.
+Anew = Callable[[Mapping[str, Any]], "tuple[dict[str, Any], Config]"]
 
-    Raises UsageError for a file with a mistake.
-    """
+
+class Held:
+    """A command's options and all settings while it runs; ``anew`` reads both again, and raises UsageError."""
+
+    def __init__(self, words: dict[str, Any], config: Config, anew: Anew) -> None:
+        self.words, self.config, self._anew = words, config, anew
+
+    def again(self, check: Callable[[dict[str, Any]], object] = lambda _: None) -> str:
+        """Reads them again; what is wrong with them, in which case what was before stays.
+
+        ``check`` raises UsageError where options contradict each other.
+        """
+        try:
+            words, config = self._anew(self.words)
+            check(words)
+        except UsageError as error:
+            return f"{error}; what ran before goes on"
+        self.words, self.config = words, config
+        return ""
+
+
+def held(context: click.Context, words: dict[str, Any]) -> Held:
+    """What a command was told; what its command line said stays when the file is read again."""
+    return Held(words, of(context), partial(_anew, context))
+
+
+def held_beside(context: click.Context, other: click.Command, more: Mapping[str, Any]) -> Held:
+    """What another command would be told by the settings alone, to run in this one's process; ``more`` stays."""
+    name = other.name or ""
+
+    def anew(_: Mapping[str, Any]) -> tuple[dict[str, Any], Config]:
+        path = of(context).file
+        try:
+            with other.make_context(name, ["--config", str(path)] if path else [], context.parent) as made:
+                return {**made.params, **more}, of(made)
+        except click.ClickException as error:
+            raise UsageError(error.format_message()) from None
+
+    return Held(*anew({}), anew)
+
+
+def _anew(context: click.Context, words: Mapping[str, Any]) -> tuple[dict[str, Any], Config]:
     path, name = of(context).file, context.info_name or ""
     try:
         with context.command.make_context(name, ["--config", str(path)] if path else [], context.parent) as anew:

@@ -6,8 +6,6 @@ The loop is the business of ``programs.recording``, what is kept on disk that of
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +13,7 @@ import click
 from fleutan.errors import UsageError
 from fleutan.faces.cli import completion, configured
 from fleutan.faces.cli.flows import DAY
-from fleutan.faces.cli.lakes import SYSTEM, lake_of
+from fleutan.faces.cli.lakes import SYSTEM
 
 if TYPE_CHECKING:
     from fleutan.programs.recording.settings import Settings
@@ -78,46 +76,12 @@ def command(context: click.Context, /, **words: Any) -> None:
     fleutan record --for 300 -N web
     """
     settings(words)  # what contradicts itself is said before anything is imported
-    from fleutan.lake.apart import Apart
-    from fleutan.lake.writer import Writer
-    from fleutan.live import host_name
-    from fleutan.programs.recording import run
-    from fleutan.programs.recording.signals import Signals
-    from fleutan.programs.recording.told import Told
+    from fleutan.faces.cli.recording import records
+    from fleutan.programs.signals import Signals
     from fleutan.sources.service import Service
 
-    service, asked = Service(), Asked(context, words)
-
-    def opened(_: Settings) -> Told:
-        root, config = lake_of(asked.words["root"]), asked.config
-        apart = Apart(root, host_name(), configured.keep(config))
-        return Told(Writer(root, "record", configured.limits(config), apart=apart), service)
-
     with Signals() as signals:
-        run(partial(asked.settings, service.reloading), opened, signals, say)
-
-
-class Asked:
-    """What is asked for: by the command line, and by a file that is read again each time but the first."""
-
-    def __init__(self, context: click.Context, words: dict[str, Any]) -> None:
-        self._context, self._is_first = context, True
-        self.words, self.config = words, configured.of(context)
-
-    def settings(self, reloading: Callable[[], object]) -> Settings:
-        """What is to be recorded now; a file with a mistake is told, and what was before goes on."""
-        if self._is_first:
-            self._is_first = False
-            return settings(self.words)
-        reloading()
-        try:
-            words, config = configured.again(self._context, self.words)
-            made = settings(words)
-        except UsageError as error:
-            say(f"{error}; what ran before goes on")
-            return settings(self.words)
-        self.words, self.config = words, config
-        return made
+        records(configured.held(context, words), signals, Service())
 
 
 def settings(words: dict[str, Any]) -> Settings:
@@ -142,8 +106,3 @@ def intervals(words: dict[str, Any]) -> int | None:
         return max(1, round(float(words["seconds"]) / float(words["interval"])))
     count: int | None = words["count"]
     return 1 if words["once"] else count
-
-
-def say(line: str) -> None:
-    """Tells whoever started it."""
-    click.echo(f"fleutan: {line}", err=True)

@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fleutan.errors import UsageError
 from fleutan.faces.cli import configured
+
+if TYPE_CHECKING:
+    from fleutan.faces.web.programs import Program
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -33,14 +38,20 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
               help="How many questions are worked on at once.")  # fmt: skip
 @click.option("--settle", default="10s", show_default=True, metavar="TIME",
               help="With wait=yes an interval is told so long after its end.")  # fmt: skip
+@click.option(
+    "--collect", "collects", is_flag=True, help="Collect too, in the same process, as [collect] in the file says."
+)
+@click.option("--record", "records", is_flag=True, help="Record too, as [record] in the file says.")
 @click.option("--name", metavar="TEXT", help="The node's name in /status.  [default: the host's]")
 @click.option("--location", default="", metavar="TEXT", help="Its location there.")
 @configured.option
-def command(**words: Any) -> None:
+@click.pass_context
+def command(context: click.Context, /, **words: Any) -> None:
     """Answer questions to a lake by HTTP, at the addresses that Metroflux had, and at /api/v1.
 
     \b
     fleutan serve
+    fleutan serve --collect --record
     fleutan serve --host :: --tokens /etc/fleutan/tokens --tls-cert cert.pem --tls-key key.pem
     curl 'http://localhost:44444/traffic?time=-10m:0'
     curl 'http://localhost:44444/api/v1/modules/talkers?since=1h&keys=src,dport'
@@ -57,10 +68,31 @@ def command(**words: Any) -> None:
     check_memory(words["memory"])
     bounds = Bounds(words["seconds"], words["rows"], words["memory"], words["concurrent"])
     node = Node(words["name"] or socket.gethostname(), words["location"])
-    jobs = lookups_of(configured.of(click.get_current_context()).jobs)
+    jobs = lookups_of(configured.of(context).jobs)
     service = Service(lake_of(words["lake"]), bounds, node, parse_duration(words["settle"]), jobs)
     listen = Listen(words["hosts"], words["port"], words["tokens"], words["tls_cert"], words["tls_key"], words["open_"])
-    serve(service, listen, (), lambda line: click.echo(f"fleutan: {line}", err=True))
+    serve(service, listen, beside(context, words), lambda line: click.echo(f"fleutan: {line}", err=True))
+
+
+def beside(context: click.Context, words: Mapping[str, Any]) -> list[Program]:
+    """What else is to run in the process; only the server itself speaks with the service manager."""
+    from fleutan.faces.web.programs import Program
+    from fleutan.sources.service import Service as Manager
+
+    found = []
+    if words["collects"]:
+        from fleutan.faces.cli import collect
+        from fleutan.faces.cli.collecting import collects
+
+        held = configured.held_beside(context, collect.command, {"lake": words["lake"]})
+        found.append(Program("collect", partial(collects, held, service=Manager({}))))
+    if words["records"]:
+        from fleutan.faces.cli import record
+        from fleutan.faces.cli.recording import records
+
+        held = configured.held_beside(context, record.command, {"root": words["lake"]})
+        found.append(Program("record", partial(records, held, service=Manager({}))))
+    return found
 
 
 def check_memory(size: str) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fleutan.errors import FleutanError
+from fleutan.programs.signals import Orders
 
 LOG = logging.getLogger("fleutan.web")
 #: So long a program may take to write what it has.
@@ -18,18 +19,24 @@ DRAIN = 30.0
 
 @dataclass(frozen=True)
 class Program:
-    """``run`` works until the event is set, in a thread of its own; what it raises ends the process."""
+    """``run`` works until it is ordered to stop, in a thread of its own; what it raises ends the process."""
 
     name: str
-    run: Callable[[threading.Event], None]
+    run: Callable[[Orders], None]
+    orders: Orders = field(default_factory=Orders)
 
 
 @dataclass
 class Running:
     """The programs that run; ``failed`` is the first that ended by itself, and why."""
 
-    ending: threading.Event = field(default_factory=threading.Event)
+    programs: Sequence[Program]
     failed: tuple[str, Exception | None] | None = None
+
+    def reload(self) -> None:
+        """Has each of them read its configuration again."""
+        for program in self.programs:
+            program.orders.reload()
 
     def check(self) -> None:
         """Raises FleutanError where a program ended that should not have."""
@@ -41,7 +48,7 @@ class Running:
 @contextmanager
 def running(programs: Sequence[Program], ended: Callable[[], None], drain: float = DRAIN) -> Iterator[Running]:
     """Runs the programs meanwhile; calls ``ended`` when one of them ends by itself."""
-    found = Running()
+    found = Running(programs)
     threads = [
         threading.Thread(target=_run, args=(program, found, ended), name=program.name, daemon=True)
         for program in programs
@@ -51,7 +58,8 @@ def running(programs: Sequence[Program], ended: Callable[[], None], drain: float
     try:
         yield found
     finally:
-        found.ending.set()
+        for program in programs:
+            program.orders.stop()
         for thread in threads:
             thread.join(drain)
             if thread.is_alive():
@@ -61,11 +69,11 @@ def running(programs: Sequence[Program], ended: Callable[[], None], drain: float
 def _run(program: Program, found: Running, ended: Callable[[], None]) -> None:
     error: Exception | None = None
     try:
-        program.run(found.ending)
+        program.run(program.orders)
     except Exception as raised:  # whatever it is, the server ends in order and says it
         error = raised
         if not isinstance(raised, FleutanError):
             LOG.exception("%s failed", program.name)
-    if error is not None or not found.ending.is_set():
+    if error is not None or not program.orders.stopped:
         found.failed = found.failed or (program.name, error)
         ended()

@@ -66,12 +66,13 @@ def serve(service: Service, listen: Listen, programs: Sequence[Program], say: Sa
         stack.callback(desk.close)
         server = Server(desk, tokens, context, listen)
         found = stack.enter_context(running(programs, server.end))
+        server.reload = found.reload
         server.run(sockets)
     found.check()
 
 
 class Server(uvicorn.Server):
-    """uvicorn with bounded connections; SIGHUP reads tokens and certificates again."""
+    """uvicorn with bounded connections; SIGHUP reads tokens and certificates again, and calls ``reload``."""
 
     def __init__(self, desk: Desk, tokens: Tokens | None, context: ssl.SSLContext | None, listen: Listen) -> None:
         bounds = desk.service.bounds
@@ -97,6 +98,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._desk, self._tokens, self._context, self._listen = desk, tokens, context, listen
         self._manager = Manager()
+        self.reload: Callable[[], object] = lambda: None
 
     async def _alive(self) -> None:
         self._manager.alive()
@@ -150,6 +152,7 @@ class Server(uvicorn.Server):
                 load(self._context, self._listen)
         except FleutanError as error:
             LOG.error("%s; the old ones stay", error)  # noqa: TRY400  # the line says all
+        self.reload()
 
 
 # -- where is listened

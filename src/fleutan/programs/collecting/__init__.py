@@ -17,6 +17,7 @@ import numpy as np
 
 from fleutan.programs.collecting.backlog import Backlog, Waiting
 from fleutan.programs.decoding import NO_TEMPLATE, unread_of
+from fleutan.programs.signals import Orders
 from fleutan.protocols.datagrams import Datagrams
 from fleutan.sources import kept
 from fleutan.sources.datagrams import Account, Source
@@ -46,16 +47,6 @@ class Lake(Protocol):
 
     def settled(self, octets: int, seconds: float) -> bool:
         """Whether at most so many octets wait to be written, now or within so many seconds."""
-
-
-class Asked(Protocol):
-    """What signals ask for: ``recording.signals.Signals``."""
-
-    stopped: bool
-    asked: bool
-
-    def reloaded(self) -> None:
-        """What was asked for is done."""
 
 
 class Collector:
@@ -156,7 +147,7 @@ def collect(
     backlog: Backlog,
     collector: Collector,
     lake: Lake,
-    asked: Asked,
+    orders: Orders,
     looked: Callable[[list[Account], Waiting], object] = lambda _accounts, _waiting: None,
     reload: Callable[[], object] = lambda: None,
 ) -> list[Account]:
@@ -170,12 +161,12 @@ def collect(
         while not backlog.ended:
             if (batch := backlog.take(SOON)) is not None:
                 collector.add(batch)
-            if asked.stopped:
+            if orders.stopped:
                 source.stop()
-            if asked.asked or time.monotonic() - told >= TICK:
+            if orders.asked or time.monotonic() - told >= TICK:
                 told = time.monotonic()
-                if asked.asked:
-                    asked.reloaded()
+                if orders.asked:
+                    orders.reloaded()
                     reload()
                 collector.tick(time.time_ns())
                 lake.tick(time.time_ns())
@@ -184,7 +175,7 @@ def collect(
     return receiving.accounts
 
 
-def imported(source: Source, lake: Lake, asked: Asked, header: int = kept.WHOLE) -> Collector:
+def imported(source: Source, lake: Lake, orders: Orders, header: int = kept.WHOLE) -> Collector:
     """Decodes a file, no faster than it is written; the accounts of exporters go by the file's time."""
     collector: Collector | None = None
     for batch in source.batches():
@@ -195,7 +186,7 @@ def imported(source: Source, lake: Lake, asked: Asked, header: int = kept.WHOLE)
         lake.tick(time.time_ns())
         while not lake.settled(AHEAD, SOON):
             lake.tick(time.time_ns())
-        if asked.stopped:
+        if orders.stopped:
             source.stop()
     collector = collector or Collector(lake, time.time_ns(), header)
     collector.close(time.time_ns())

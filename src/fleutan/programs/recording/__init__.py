@@ -21,8 +21,8 @@ from fleutan.programs.recording.beside import Beside
 from fleutan.programs.recording.flows import Flows
 from fleutan.programs.recording.pace import Pace, Side, Sink, Stop
 from fleutan.programs.recording.settings import Settings
-from fleutan.programs.recording.signals import Signals
 from fleutan.programs.recording.telling import Telling, lacking
+from fleutan.programs.signals import Orders
 from fleutan.sources.capture import Reader, without_remnants
 from fleutan.sources.counting import Meters, lasting
 from fleutan.sources.doctor import restricted
@@ -72,25 +72,27 @@ HOST = Host()
 
 
 def run(
-    configured: Callable[[], Settings],
+    configured: Callable[[bool], Settings],
     opened: Callable[[Settings], AbstractContextManager[Sink]],
-    signals: Signals,
+    orders: Orders,
     say: Say,
     host: Host = HOST,
 ) -> None:
-    """Records until a signal to end, or for as many intervals as the settings say.
+    """Records until it is ordered to stop, or for as many intervals as the settings say.
 
-    After a signal to reload the sink is closed, and all begins again with the settings as they
-    are then.  Raises what ``record`` does.
+    Where it is ordered to reload the sink is closed, and all begins again with the settings as
+    they are then: ``configured`` is told that it is so.  Raises what ``record`` does.
     """
     spare()
+    again = False
     while True:
-        settings = configured()
+        settings = configured(again)
         with opened(settings) as sink:
-            record(settings, sink, signals, say, host)
-        if not signals.asked or signals.stopped:
+            record(settings, sink, orders, say, host)
+        if not orders.asked or orders.stopped:
             return
-        signals.reloaded()
+        orders.reloaded()
+        again = True
 
 
 def record(settings: Settings, sink: Sink, stop: Stop, say: Say, host: Host = HOST) -> None:

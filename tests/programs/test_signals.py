@@ -9,7 +9,7 @@ import sys
 import pytest
 from tests.namespaces.conftest import PLAIN
 
-from fleutan.programs.recording.signals import Signals
+from fleutan.programs.signals import Signals
 
 KNOWN = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -40,7 +40,7 @@ def test_what_was_there_before_is_there_again() -> None:
 
 _TWICE = """
 import os, signal
-from fleutan.programs.recording.signals import Signals
+from fleutan.programs.signals import Signals
 with Signals():
     os.kill(os.getpid(), signal.SIGTERM)
     print("once", flush=True)
