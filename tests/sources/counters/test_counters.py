@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from fleutan.observed import Counters, Source
+from fleutan.sources.counters import CounterSource
+
+
+class Fixed:
+    """The least that is a source of counters."""
+
+    def sources(self) -> Iterable[Source]:
+        return [Source(0, 1)]
+
+    def read(self, wanted: Collection[Source]) -> Iterable[Counters]:
+        return [Counters(source, {}) for source in wanted]
+
+    def notes(self) -> list[str]:
+        return []
+
+
+def test_what_is_asked_for_is_what_there_is() -> None:
+    source: CounterSource = Fixed()
+    assert [found.source for found in source.read([*source.sources()])] == [(0, 1)]
+    assert source.notes() == []
