@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fleutan.protocols.sflow.layouts import hosts, interfaces, packets, services, transactions
+from fleutan.protocols.sflow.layouts import hosts, interfaces, owners, packets, services, transactions
 from fleutan.protocols.sflow.layouts.xdr import (
     DOUBLE,
     ELEMENTS,
@@ -28,7 +28,7 @@ from fleutan.protocols.sflow.layouts.xdr import (
     string,
 )
 
-FLOWS: tuple[Layout, ...] = packets.LAYOUTS + transactions.LAYOUTS
+FLOWS: tuple[Layout, ...] = packets.LAYOUTS + transactions.LAYOUTS + owners.LAYOUTS
 COUNTERS: tuple[Layout, ...] = interfaces.LAYOUTS + hosts.LAYOUTS + services.LAYOUTS
 
 # The expanded forms hold ifIndexes and data sources beyond 24 and 30 bits.
