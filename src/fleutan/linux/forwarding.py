@@ -37,12 +37,12 @@ _TOLD = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, er
 class Way:
     """A way to an address (4 or 16 octets) and port; ``scope`` is the device's index of a link-local one.
 
-    Opened by ``with``, in the network namespace of the calling thread.  Raises FleutanError where
-    there is no such socket to be had.
+    With ``device`` it is by that one, whatever the routes say.  Opened by ``with``, in the network
+    namespace of the calling thread.  Raises FleutanError where there is no such socket to be had.
     """
 
-    def __init__(self, address: bytes, port: int, scope: int = 0) -> None:
-        self._address, self._port, self._scope = address, port, scope
+    def __init__(self, address: bytes, port: int, scope: int = 0, device: str = "") -> None:
+        self._address, self._port, self._scope, self._device = address, port, scope, device
 
     def __enter__(self) -> Self:
         self._name = np.frombuffer(messages.name_of(self._address, self._port, self._scope), np.uint8)
@@ -71,7 +71,16 @@ class Way:
             made.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
         with suppress(OSError):
             made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        if self._device:
+            self._bind(made)
         return made
+
+    def _bind(self, made: socket.socket) -> None:
+        try:
+            egress.bind_to_device(made, self._device)
+        except OSError as error:
+            made.close()
+            raise egress.Unsendable(egress.sending(self._address, self._device), error.errno or 0) from None
 
     def send(self, octets: Bytes, starts: Ints, sizes: Ints) -> Errnos:
         """Sends each ``octets[start:start + size]``; ``(n,)`` int32, 0 where it has left, else why not.

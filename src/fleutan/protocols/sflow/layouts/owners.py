@@ -12,7 +12,7 @@ from fleutan.protocols.sflow.layouts.xdr import I32, U32, U64, Layout, row, stri
 ENTERPRISE = 32473
 
 LAYOUTS = (
-    # The process and user, all ones where unknown; the socket's cookie and its control group's id (v2), 0 where unknown.
+    # The process and user, all ones where unknown; the socket's cookie and its control group's id, 0 where unknown.
     Layout(
         ENTERPRISE,
         1,
