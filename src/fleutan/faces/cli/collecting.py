@@ -31,8 +31,8 @@ from fleutan.live import host_name
 from fleutan.programs.collecting import Collector, collect, imported
 from fleutan.programs.collecting.backlog import ROOM, Backlog, Waiting
 from fleutan.programs.collecting.stages import EXPORTERS, document, notes, stages
-from fleutan.programs.collecting.status import Status, read
 from fleutan.programs.signals import Orders, Signals
+from fleutan.programs.status import Status, read
 from fleutan.query.units import number
 from fleutan.sources.datagrams import Account, Sockets
 from fleutan.sources.exported import Exporters

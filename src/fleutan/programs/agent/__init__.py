@@ -1,2 +1,157 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent: this host's counters, sampled packets and dropped ones, exported as sFlow and in other forms."""
+"""The agent: this host's counters, sampled packets and dropped ones, exported as sFlow and in other forms.
+
+``run`` is the loop.  What is observed is the business of its sources, how it is written that of the
+stream and of the other outlets.  Nothing that one of them does wrong stops the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from fleutan.exports.sflow.packets import Sampled
+from fleutan.observed import Counters, Source
+from fleutan.programs.agent.schedule import Schedule
+from fleutan.programs.agent.stream import Stream
+from fleutan.programs.signals import Orders
+from fleutan.sources.collectors import Collectors
+from fleutan.sources.counters import CounterSource
+
+LOG = logging.getLogger("fleutan.agent")
+#: How often packets are looked for, and everything else, in seconds.
+SOON, TICK = 0.1, 1.0
+T = TypeVar("T")
+
+
+class Packets(Protocol):
+    """Where sampled or dropped packets come from."""
+
+    def wait(self, seconds: float) -> None:
+        """Waits until there are some, or so long."""
+
+    def batch(self, now: float) -> Sampled | None:
+        """What came since the last time."""
+
+
+class Ready(Protocol):
+    """Where samples come from that are encoded already: those of applications."""
+
+    def samples(self, now: float) -> list[bytes]:
+        """What came since the last time."""
+
+
+class Outlet(Protocol):
+    """Where observations go besides sFlow; takes without waiting."""
+
+    def counters(self, found: Sequence[Counters], at_ns: int) -> None:
+        """Takes the counters of data sources."""
+
+    def tick(self, now: float) -> None:
+        """Is told the time about once a second."""
+
+
+@dataclass
+class Parts:
+    """What an agent is made of; each part is open while it runs."""
+
+    stream: Stream
+    collectors: Collectors
+    schedule: Schedule
+    counters: Sequence[CounterSource] = ()
+    flows: Sequence[Packets] = ()
+    discards: Sequence[Packets] = ()
+    ready: Sequence[Ready] = ()
+    outlets: Sequence[Outlet] = ()
+    #: Called about once a second.
+    looked: Callable[[Agent], object] = lambda _: None
+
+
+@dataclass
+class Agent:
+    """An agent as it goes on; ``failures`` counts what its parts did wrong, by part and reason."""
+
+    parts: Parts
+    failures: Counter[str] = field(default_factory=Counter)
+    polls: int = 0
+    _ticked: float = float("-inf")
+
+    def run(self, orders: Orders, steady: Callable[[], float] = time.monotonic) -> None:
+        """Goes on until it is ordered to stop or to reload; what waits then is sent."""
+        while not orders.came:
+            self.step(steady())
+            self._wait(steady())
+        self.parts.stream.flush(steady())
+
+    def step(self, now: float) -> None:
+        """Does what is due."""
+        parts, stream = self.parts, self.parts.stream
+        for sources, tell in ((parts.flows, stream.flows), (parts.discards, stream.discards)):
+            for one in sources:
+                if (batch := self._tried(one.batch, now)) is not None:
+                    self._tried(tell, batch, now)
+        for more in parts.ready:
+            stream.ready(self._tried(more.samples, now) or (), now)
+        if now - self._ticked >= TICK:
+            self._ticked = now
+            self._tick(now)
+        stream.tick(now)
+
+    def _tick(self, now: float) -> None:
+        parts = self.parts
+        present = {source: one for one in parts.counters for source in self._tried(_listed, one) or ()}
+        due, gone = parts.schedule.due(present, now)
+        found = self.read(parts.counters, present, due)
+        parts.stream.counters(found, now)
+        parts.stream.forget(gone)
+        parts.collectors.tick(now)
+        at_ns = time.time_ns()
+        for outlet in parts.outlets:
+            if found:
+                self._tried(outlet.counters, found, at_ns)
+            self._tried(outlet.tick, now)
+        parts.looked(self)
+
+    def read(
+        self, sources: Sequence[CounterSource], present: Mapping[Source, CounterSource], due: Sequence[Source]
+    ) -> list[Counters]:
+        """The counters of the data sources that are due."""
+        found: list[Counters] = []
+        for one in sources:
+            if mine := [source for source in due if present[source] is one]:
+                found += self._tried(_read, one, mine) or ()
+        self.polls += len(found)
+        return found
+
+    def _wait(self, now: float) -> None:
+        """Until there are packets, or something else is due."""
+        parts = self.parts
+        left = max(0.0, self._ticked + TICK - now)
+        if packets := [*parts.flows, *parts.discards]:
+            packets[0].wait(min(SOON, left))
+        else:
+            time.sleep(min(SOON if parts.ready else TICK / 4, left))
+
+    def _tried(self, work: Callable[..., T], *given: object) -> T | None:
+        """What a part gives; where it fails that is counted, said once, and the others go on."""
+        try:
+            return work(*given)
+        except Exception as error:  # whatever a part does, it must not end what the others do
+            part = type(getattr(work, "__self__", given[0])).__name__
+            reason = f"{part}: {str(error) or type(error).__name__}"
+            if not self.failures[reason]:
+                LOG.warning("%s", reason, exc_info=LOG.isEnabledFor(logging.DEBUG))
+            self.failures[reason] += 1
+            return None
+
+
+def _listed(source: CounterSource) -> list[Source]:
+    return [*source.sources()]
+
+
+def _read(source: CounterSource, wanted: list[Source]) -> list[Counters]:
+    return [*source.read(wanted)]

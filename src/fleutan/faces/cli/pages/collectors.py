@@ -9,7 +9,7 @@ from typing import Any
 from fleutan.faces.cli import figures
 from fleutan.faces.cli.layout import Strip
 from fleutan.faces.cli.pages import Look, exporters, summary, tabular
-from fleutan.programs.collecting.status import table
+from fleutan.programs.status import table
 from fleutan.sources.exporters import Problem
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a process that fills a lake tells how it is: a file in the lake, replaced as a whole about once a second.
+"""How a process tells how it is: a file in a folder of its root, replaced as a whole about once a second.
 
 The file is gone when the process ends in order; one that was killed leaves its last word.
 """

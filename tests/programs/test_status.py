@@ -10,7 +10,7 @@ import pytest
 from tests.exporting import AT_NS, batch, sent, sflow
 from tests.exports.sflowtool.received import flow, header
 
-from fleutan.programs.collecting.status import FOLDER, Status, read, table
+from fleutan.programs.status import FOLDER, Status, read, table
 from fleutan.sources.exported import Exporters, decoded
 from fleutan.sources.exporters import Accounts
 

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop, with sources that are made up and a clock that is told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+import pytest
+from tests.programs.agent.test_stream import AGENT, Kept, packets
+
+from fleutan.exports.sflow.packets import Sampled
+from fleutan.observed import Counters, Source
+from fleutan.programs.agent import SOON, Agent, Parts
+from fleutan.programs.agent.schedule import Schedule
+from fleutan.programs.agent.stream import Stream
+from fleutan.programs.signals import Orders
+
+ONE, TWO = Source(0, 1), Source(0, 2)
+
+
+class Interfaces:
+    """Data sources that are there, and some that break."""
+
+    def __init__(self, *present: Source, broken: bool = False) -> None:
+        self.present, self.broken = present, broken
+
+    def sources(self) -> Iterable[Source]:
+        return self.present
+
+    def read(self, wanted: Collection[Source]) -> Iterable[Counters]:
+        for source in wanted:
+            if self.broken:
+                raise OSError("it is gone")
+            yield Counters(source, {"port_name": {"name": f"eth{source.ds_index}"}})
+
+    def notes(self) -> list[str]:
+        return []
+
+
+class Device:
+    """Gives these batches, and waits for nothing."""
+
+    def __init__(self, *batches: Sampled | Exception) -> None:
+        self.batches, self.waited = [*batches], [0.0]
+
+    def wait(self, seconds: float) -> None:
+        self.waited.append(seconds)
+
+    def batch(self, now: float) -> Sampled | None:  # noqa: ARG002
+        found = self.batches.pop(0) if self.batches else None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+class Elsewhere:
+    """Keeps what it is told."""
+
+    def __init__(self, *, breaks: bool = False) -> None:
+        self.kept: list[Source] = []
+        self.ticks: list[float] = []
+        self.breaks = breaks
+
+    def counters(self, found: Sequence[Counters], at_ns: int) -> None:
+        assert at_ns > 0
+        if self.breaks:
+            raise RuntimeError
+        self.kept += [one.source for one in found]
+
+    def tick(self, now: float) -> None:
+        self.ticks.append(now)
+
+
+def agent(kept: Kept, **parts: object) -> Agent:
+    stream = Stream(AGENT, kept, 0.0)
+    return Agent(Parts(stream, kept, Schedule(10.0, lambda: 0.0), **parts))  # type: ignore[arg-type]
+
+
+def told(kept: Kept) -> list[tuple[str, int]]:
+    samples = [sample for one in kept.messages() for sample in one.samples]
+    return [(one.layout.name, one.named()["ds_index"]) for one in samples if one.layout]
+
+
+def test_counters_packets_and_discards_go_into_one_stream() -> None:
+    kept = Kept()
+    found = agent(
+        kept, counters=[Interfaces(ONE, TWO)], flows=[Device(packets(7))], discards=[Device(packets(8, discards=True))]
+    )
+    found.step(0.0)
+    found.step(1.0)
+    assert told(kept) == [
+        ("flow_sample_expanded", 7),
+        ("discarded_packet", 8),
+        ("counters_sample_expanded", 1),
+        ("counters_sample_expanded", 2),
+    ]
+    assert found.polls == 2
+
+
+def test_counters_are_told_once_in_an_interval_to_all() -> None:
+    kept, elsewhere = Kept(), Elsewhere()
+    found = agent(kept, counters=[Interfaces(ONE)], outlets=[elsewhere])
+    for tenth in range(201):
+        found.step(tenth / 10)
+    assert elsewhere.kept == [ONE] * 3
+    assert len(elsewhere.ticks) == pytest.approx(21, abs=2)
+    assert len(told(kept)) == 3 or found.parts.stream.told["counters"] == 3
+
+
+def test_what_one_part_does_wrong_is_counted_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    kept, elsewhere = Kept(), Elsewhere()
+    found = agent(
+        kept,
+        counters=[Interfaces(ONE, broken=True), Interfaces(TWO)],
+        flows=[Device(RuntimeError("no ring")), Device(packets(5))],
+        outlets=[Elsewhere(breaks=True), elsewhere],
+    )
+    for second in range(3):
+        found.step(float(second * 11))
+    found.parts.stream.flush(40.0)
+    assert told(kept)[0] == ("flow_sample_expanded", 5)
+    assert elsewhere.kept == [TWO] * 3
+    assert found.failures == {"Interfaces: it is gone": 3, "Device: no ring": 1, "Elsewhere: RuntimeError": 3}
+    assert len(caplog.records) == 3, "each is said once"
+
+
+def test_data_sources_that_are_gone_begin_anew() -> None:
+    kept, interfaces = Kept(), Interfaces(ONE)
+    found = agent(kept, counters=[interfaces])
+    for present, now in (((ONE,), 0.0), ((ONE,), 10.0), ((), 11.0), ((ONE,), 12.0)):
+        interfaces.present = present
+        found.step(now)
+    found.parts.stream.flush(20.0)
+    numbers = [sample.named()["sequence_number"] for one in kept.messages() for sample in one.samples]
+    assert numbers == [1, 2, 1]
+
+
+def test_it_goes_on_until_it_is_ordered_to_stop_and_sends_what_waits() -> None:
+    kept, orders, device = Kept(), Orders(), Device(packets(1))
+    clock = iter(range(100))
+    seen = []
+
+    def looked(one: Agent) -> None:
+        seen.append(one.polls)
+        if len(seen) == 3:
+            orders.stop()
+
+    agent(kept, flows=[device], looked=looked).run(orders, lambda: float(next(clock)) / 2)
+    assert told(kept) == [("flow_sample_expanded", 1)]
+    assert max(device.waited) <= SOON
+
+
+def test_samples_that_are_ready_go_as_they_are() -> None:
+    class Applications:
+        def samples(self, now: float) -> list[bytes]:
+            return [bytes.fromhex("0010000100000000")] if now == 0 else []
+
+    kept = Kept()
+    found = agent(kept, ready=[Applications()])
+    found.step(0.0)
+    found.step(1.0)
+    assert [one.samples[0].tag for one in kept.messages()] == [0x100001]
+
+
+def test_without_packets_it_sleeps() -> None:
+    orders = Orders()
+    found = agent(Kept(), looked=lambda _: orders.stop())
+    found.run(orders)
+    assert found.polls == 0
