@@ -109,7 +109,7 @@ def fields_page() -> str:
 
 
 CONFIGURATION = """
-`fleutan record`, `collect` and `serve` need no configuration. What they should do otherwise stands in
+`fleutan record`, `collect`, `serve` and `agent` need no configuration. What they should do otherwise stands in
 a file of TOML: the one named with `--config`, or else in `$FLEUTAN_CONFIG`, or else
 `/etc/fleutan.toml`, if it is there. An option of a command goes before the file. A key that is not
 known, or a value of a wrong type, is an error (exit status 2) that names the file and the key.
@@ -131,7 +131,29 @@ host = "192.0.2.1"
 tokens = "/etc/fleutan.tokens"
 certificate = "/etc/ssl/fleutan.pem"
 key = "/etc/ssl/private/fleutan.pem"
+
+[agent]
+collectors = ["192.0.2.1", "[2001:db8::1]:6344"]
+prefer = ["10.0.0.0/8", "!172.17.0.0/16"]
+
+[agent.sampling]
+default = 400
+10G = 5000
+devices = { "eth9*" = 100 }
 ```
+"""
+SAMPLING = """
+One packet in how many is decided for each interface by the first of these that is known of it; the
+agent's `--check` says which it was.
+
+1. It is down, or its speed is 0: none.
+2. `devices`: rates by the device's name or a shell pattern of it, as `{ eth0 = 100, "veth*" = 50 }`.
+3. Its speed is named: `10G = 5000`, `"2.5G" = 1000`.
+4. Its speed is known: bits a second divided by `bps_ratio`. Without it: divided by 1000000, and 100 at
+   least; so 10 Gbit/s is sampled 1 in 10000, whatever `default` says. `bps_ratio = 0` turns that off.
+5. `default`, which `sampling = 400` in `[agent]` is short for.
+
+0 is none at all. hsflowd decides alike, with `pcap { dev = … sampling = … }` in the place of `devices`.
 """
 RETENTION = """
 How long rows stay, by kind; whole hours go, the oldest first. What a row does not say is as in
@@ -148,6 +170,8 @@ def configuration_page() -> str:
         parts += [f"## [{name}]", inspect.cleandoc(type(default).__doc__ or "").replace("``", "`"), "\n".join(table)]
         if name == "lake":
             parts += ["## [lake.retention]", RETENTION.strip(), "\n".join(_kept())]
+        if name == "agent":
+            parts += ["## [agent.sampling]", SAMPLING.strip()]
     return "\n\n".join(parts) + "\n"
 
 

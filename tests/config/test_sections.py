@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ ROWS = list(rows())
 def test_every_key_is_on_the_page() -> None:
     assert {f"{section}.{key}" for section, key, _ in ROWS} >= {
         *("lake.path", "lake.flush_seconds", "lake.retention.records", "record.interval", "collect.ports"),
-        *("serve.host", "serve.limits.memory", "jobs.source"),
+        *("serve.host", "serve.limits.memory", "jobs.source", "agent.collectors", "agent.packets.source"),
     }
     assert len(ROWS) > 40
 
@@ -64,7 +65,7 @@ def test_each_default_on_the_page_is_the_default(section: str, key: str, typed: 
 def test_each_example_on_the_page_can_be_read(section: str, key: str, typed: str) -> None:
     pair = "certificate = 'x'" if key == "key" else "key = 'x'" if key == "certificate" else ""
     found: Any = said(f"[{section}]\n{key} = {typed.removeprefix('none; as ').strip('`')}\n{pair}\n")
-    assert getattr(getattr(found, section), key)
+    assert attrgetter(f"{section}.{key}")(found)
 
 
 @pytest.mark.parametrize("source", LOOKUPS)

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import Field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from fleutan.config.sections import Collect, Config, Entry, Jobs, Lake, Limits, Record, Serve
+from fleutan.config.sections import Agent, Collect, Config, Entry, Jobs, Lake, Limits, Record, Serve
 from fleutan.config.values import Unknown, shown
 from fleutan.errors import UsageError
 
-__all__ = ["Collect", "Config", "Jobs", "Lake", "Limits", "Record", "Serve", "load", "parse"]
+__all__ = ["Agent", "Collect", "Config", "Jobs", "Lake", "Limits", "Record", "Serve", "load", "parse"]
 
 #: The file that is read if nobody names another, and if it is there.
 SYSTEM = Path("/etc/fleutan.toml")
@@ -62,7 +62,7 @@ def parse(octets: bytes, path: Path) -> Config:
         raise UsageError(f"{path} is not TOML: {error}") from None
     except RecursionError:
         raise UsageError(f"{path} is not TOML that is meant: it is nested too deeply") from None
-    made: Config = replace(_section(Config(), said, "", path), file=path)
+    made: Config = replace(_section(Config(), said, "", path), file=path, said=frozenset(_keys(Config(), said, "")))
     _agree(made, path)
     return made
 
@@ -75,6 +75,16 @@ def _section(default: Any, said: Mapping[str, Any], name: str, path: Path) -> An
             raise _unknown(path, name, "key" if name else "section", word, known)
     values = {word: _value(default, known[word], value, name, path) for word, value in said.items()}
     return replace(default, **values)
+
+
+def _keys(default: Any, said: Mapping[str, Any], name: str) -> Iterator[str]:
+    """The keys that a file has, each by its full name."""
+    known = {field.name: field for field in fields(default)}
+    for word, value in said.items():
+        if "section" in known[word].metadata:
+            yield from _keys(getattr(default, word), value, f"{name}{word}.")
+        else:
+            yield f"{name}{word}"
 
 
 def _value(default: Any, field: Field[Any], said: Any, name: str, path: Path) -> Any:
@@ -98,6 +108,22 @@ def _unknown(path: Path, name: str, what: str, word: str, known: Iterable[str]) 
     return UsageError(f"{path}: {f'[{name}] has' if name else 'there is'} no {what} {shown(word)}; {hint}")
 
 
+#: Octets around one sampled header in a datagram that has nothing else: the datagram's (IPv6) and the sample's own
+#: fields, and the head of the structure that has the header (sFlow Version 5, section 5); the header is rounded up.
+AROUND = 40 + 52 + 24 + 4
+
+
+def agree(agent: Agent) -> None:
+    """Raises ValueError for the agent's keys that do not make sense one without another."""
+    if agent.header_bytes + AROUND > agent.datagram_bytes:
+        raise ValueError(
+            f"[agent] header_bytes = {agent.header_bytes} does not fit into datagram_bytes = {agent.datagram_bytes};"
+            f" {agent.datagram_bytes - AROUND} do"
+        )
+    if "nflog" in agent.packets.source and agent.packets.nflog_probability is None:
+        raise ValueError("[agent.packets] source = 'nflog' needs nflog_probability: the kernel does not tell it")
+
+
 #: What each way to look up jobs cannot do without.
 _NEEDS = {"oar": ("url", "grid_url"), "command": ("command", "grid_command"), "file": ("file",)}
 
@@ -106,6 +132,10 @@ def _agree(made: Config, path: Path) -> None:
     """Raises UsageError for keys that do not make sense one without another."""
     if bool(made.serve.certificate) != bool(made.serve.key):
         raise UsageError(f"{path}: [serve] certificate and key go together")
+    try:
+        agree(made.agent)
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
     needed = _NEEDS.get(made.jobs.source, ())
     if needed and not any(getattr(made.jobs, name) for name in needed):
         raise UsageError(f"{path}: [jobs] source = {made.jobs.source!r} needs {' or '.join(needed)}")

@@ -11,7 +11,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
+from fleutan.config.agentkeys import (
+    APPLICATIONS,
+    DEVICE,
+    DIRECTIONS,
+    DNS_SD,
+    IPFIX,
+    NETFLOW9,
+    PLACE,
+    PREFIXES,
+    REGEX,
+    SAMPLING,
+    SFLOW,
+    STATSD,
+    TAPPED,
+    TAPS,
+    URL,
+    UUIDS,
+    target,
+    targets,
+)
+from fleutan.config.agents import Application, Place, Prefix, Sampling, Tap
 from fleutan.config.values import (
     ADDRESS,
     COMMAND,
@@ -28,6 +50,7 @@ from fleutan.config.values import (
     whole,
 )
 from fleutan.lake.retention import DEFAULTS, Keep
+from fleutan.sources.collectors import Collector
 
 #: Megabytes and gigabytes as they are written.
 MB, GB = 10**6, 10**9
@@ -148,12 +171,144 @@ class Jobs:
 
 
 @dataclass(frozen=True)
+class Packets:
+    """Which packets the agent samples, and how."""
+
+    source: tuple[str, ...] = entry(
+        ("auto",),
+        TAPPED,
+        "Where they come from: BPF programs, packet sockets, or what tc or nftables samples.",
+        "'auto'",
+    )
+    devices: tuple[Tap, ...] = entry(
+        (),
+        TAPS,
+        "Of which devices: shell patterns, with ! those that are left out, or tables of device, pattern (a regular"
+        " expression) and speed. Without: those with hardware of their own; if there is none, all but loopback.",
+        "['eth*', '!eth9', { pattern = '^en', speed = '1G-100G', promiscuous = true }]",
+    )
+    direction: str = entry("both", choice(*DIRECTIONS), "Which way they go.")
+    psample_group: int = entry(1, whole("a number from 0", 0, (1 << 32) - 1), "psample's group of what comes in.")
+    psample_direction: str = entry(
+        "ingress", choice(*DIRECTIONS), "psample: what goes out is in the group of the next number."
+    )
+    nflog_group: int = entry(5, whole("a number up to 65535", 0, 65_535), "nflog's group.")
+    nflog_probability: float | None = entry(
+        None, number("a number above 0, up to 1", 1e-9, 1), "nflog: how likely the rule takes a packet.", "0.0025"
+    )
+
+
+@dataclass(frozen=True)
+class Drops:
+    """Which dropped packets the agent tells of."""
+
+    on: bool = entry(True, TRUTH, "Whether any are told.")
+    software: bool = entry(True, TRUTH, "Those that the kernel drops.")
+    hardware: bool = entry(True, TRUTH, "Those that devices drop and tell the kernel of.")
+    limit: int = entry(100, whole("a number from 1 to 10000", 1, 10_000), "So many in a second; others are counted.")
+    max: int = entry(
+        100_000, whole("a number from 1", 1, (1 << 32) - 1), "With more drops in a second it pauses, to spare the host."
+    )
+    hide: str | None = entry(
+        None,
+        REGEX,
+        "Reasons, functions and traps whose names have this in them are left out.",
+        "'^NOT_SPECIFIED$'",
+    )
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Other forms in which the agent exports, besides sFlow."""
+
+    ipfix: tuple[Collector, ...] = entry((), targets(IPFIX), "Collectors of IPFIX; port 4739.", "['192.0.2.1']")
+    netflow9: tuple[Collector, ...] = entry(
+        (), targets(NETFLOW9), "Collectors of NetFlow 9; port 2055.", "['192.0.2.1']"
+    )
+    metrics: Place | None = entry(None, PLACE, "Where OpenMetrics are served, for Prometheus.", "9343")
+    influx: str | None = entry(
+        None, URL, "InfluxDB: where line protocol is posted.", "'http://192.0.2.1:8086/write?db=hosts'"
+    )
+    influx_token: Path | None = entry(None, PATH, "InfluxDB: a file with a token.", "'influx.token'")
+    elasticsearch: str | None = entry(None, URL, "Elasticsearch: where it answers.", "'http://192.0.2.1:9200'")
+    elasticsearch_token: Path | None = entry(None, PATH, "Elasticsearch: a file with an API key.", "'elastic.key'")
+    statsd: Collector | None = entry(None, target(STATSD), "StatsD; port 8125.", "'127.0.0.1'")
+
+
+@dataclass(frozen=True)
+class Agent:
+    """What the agent tells of this host, and to whom."""
+
+    collectors: tuple[Collector, ...] = entry(
+        (),
+        targets(SFLOW),
+        "Where sFlow goes; port 6343.",
+        "['192.0.2.1', { host = 'collector.example.org', port = 6344, device = 'eth0', netns = 'blue' }]",
+    )
+    dns_sd: str | None = entry(
+        None,
+        DNS_SD,
+        "A domain whose _sflow._udp says collectors and settings where this file does not.",
+        "'example.org'",
+    )
+    polling: int = entry(30, whole("seconds from 0 to 3600", 0, 3600), "Counters are told so often; 0 is never.")
+    sampling: Sampling = entry(
+        Sampling(),
+        SAMPLING,
+        "One packet in so many, of interfaces whose speed is unknown; or a table of rates, see below.",
+        "400",
+    )
+    applications: Mapping[str, Application] = entry(
+        {}, APPLICATIONS, "Sampling and polling by name, as { 'app.shop' = { sampling = 10, polling = 10 } }.", "{}"
+    )
+    header_bytes: int = entry(128, whole("octets up to 1024", 0, 1024), "Octets that are sent of each sampled packet.")
+    datagram_bytes: int = entry(1400, whole("octets from 200 to 8192", 200, 8192), "No datagram is longer.")
+    address: str | None = entry(None, ADDRESS, "The agent's address in datagrams. Without: elected.", "'192.0.2.7'")
+    device: str | None = entry(None, DEVICE, "The agent's address is elected among those of a device.", "'eth0'")
+    prefer: tuple[Prefix, ...] = entry(
+        (),
+        PREFIXES,
+        "Addresses in these networks are preferred, the first most; with ! they come last.",
+        "['10.0.0.0/8']",
+    )
+    sub_agent_id: int = entry(
+        100_000, whole("a number from 0", 0, (1 << 32) - 1), "Tells several agents of an address apart."
+    )
+    uuid: UUID | None = entry(
+        None,
+        UUIDS,
+        "The host's UUID. Without: the hardware's, or the machine's id.",
+        "'31a1f0d0-5c0e-4a6b-9d63-0f6b8f0d9c11'",
+    )
+    tcp: bool = entry(True, TRUTH, "Whether sampled TCP packets are told with their connection's state.")
+    owners: bool = entry(True, TRUTH, "Whether sampled packets are told with the process that owns their socket.")
+    entities: bool = entry(
+        True, TRUTH, "Whether sampled packets are told with the unit or container that they belong to."
+    )
+    systemd: bool = entry(True, TRUTH, "Whether systemd's services have counters of their own.")
+    containers: bool = entry(True, TRUTH, "Whether containers and pods have counters of their own.")
+    gpus: bool = entry(True, TRUTH, "Whether GPUs are told, where NVML is installed.")
+    json_port: int | None = entry(None, PORT, "A UDP port of loopback where applications send JSON.", "36343")
+    state_file: Path | None = entry(
+        None, PATH, "A file that says what is in force, as hsflowd's sub-agents read it.", "'/run/fleutan/hsflowd.auto'"
+    )
+    packets: Packets = section(Packets)
+    drops: Drops = section(Drops)
+    outputs: Outputs = section(Outputs)
+
+
+@dataclass(frozen=True)
 class Config:
-    """Everything that a file may say; ``file`` is the one that was read, if any."""
+    """Everything that a file may say.
+
+    ``file`` is the one that was read, if any; ``said`` are the keys that it has, as ``agent.packets.source``.
+    """
 
     lake: Lake = section(Lake)
     record: Record = section(Record)
     collect: Collect = section(Collect)
     serve: Serve = section(Serve)
     jobs: Jobs = section(Jobs)
+    agent: Agent = section(Agent)
     file: Path | None = None
+    said: frozenset[str] = field(default=frozenset(), compare=False)
