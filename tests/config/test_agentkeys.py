@@ -88,7 +88,7 @@ REFUSED: list[tuple[Value, list[Any]]] = [
         agentkeys.TAPS,
         [7, "", "!", {}, {"pattern": "("}, {"speed": "2G-1G"}, {"speed": 7}, {"device": ""}, {"promiscuous": 1}],
     ),
-    (agentkeys.TAPPED, ["x", [], ["auto", "bpf"], 7, [[]]]),
+    (agentkeys.TAPPED, ["x", [], ["none", "bpf"], 7, [[]]]),
 ]
 
 

@@ -209,8 +209,8 @@ def _tap(value: Any, directory: Path) -> Tap:
     )
 
 
-#: Where sampled packets can come from; the first two stand alone.
-SOURCES = ("auto", "none", "bpf", "socket", "psample", "nflog")
+#: Where sampled packets can come from; auto is bpf where that can be, else socket.
+SOURCES = ("auto", "bpf", "socket", "psample", "nflog", "none")
 DIRECTIONS = ("both", "ingress", "egress")
 
 
@@ -219,8 +219,8 @@ def _sources(value: Any, _: Path) -> tuple[str, ...]:
     for word in said:
         if word not in SOURCES:
             raise refused(word, f"one of {', '.join(SOURCES)}, or a list of them")
-    if not said or (len(said) > 1 and {"auto", "none"}.intersection(said)):
-        raise refused(value, "a list of bpf, socket, psample and nflog")
+    if not said or (len(said) > 1 and "none" in said):
+        raise refused(value, "a list of auto, bpf, socket, psample and nflog")
     return tuple(dict.fromkeys(said))
 
 

@@ -177,7 +177,7 @@ class Packets:
     source: tuple[str, ...] = entry(
         ("auto",),
         TAPPED,
-        "Where they come from: BPF programs, packet sockets, or what tc or nftables samples.",
+        "Where they come from; auto is BPF programs, or packet sockets where those cannot be.",
         "'auto'",
     )
     devices: tuple[Tap, ...] = entry(
