@@ -146,10 +146,10 @@ SAMPLING = """
 One packet in how many is decided for each interface by the first of these that is known of it; the
 agent's `--check` says which it was.
 
-1. It is down, or its speed is 0: none.
+1. It is down: none.
 2. `devices`: rates by the device's name or a shell pattern of it, as `{ eth0 = 100, "veth*" = 50 }`.
 3. Its speed is named: `10G = 5000`, `"2.5G" = 1000`.
-4. Its speed is known: bits a second divided by `bps_ratio`. Without it: divided by 1000000, and 100 at
+4. Its speed is known at all: bits a second divided by `bps_ratio`. Without it: divided by 1000000, and 100 at
    least; so 10 Gbit/s is sampled 1 in 10000, whatever `default` says. `bps_ratio = 0` turns that off.
 5. `default`, which `sampling = 400` in `[agent]` is short for.
 

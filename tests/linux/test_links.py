@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from fleutan.errors import FleutanError
-from fleutan.linux.links import closed, pairs, uppers
+from fleutan.linux.links import Device, closed, device, devices, pairs, uppers
 
 LINK, MASTER, LINKINFO, NETNSID, KIND = 5, 10, 18, 37, 1
 
@@ -70,3 +70,17 @@ def test_a_macvlan_in_a_bridge_on_a_port_of_another(namespace: None) -> None:
         index["br0"]: {index["mv0"], index["br1"]},
         index["mv0"]: {index["br1"]},
     }
+
+
+def test_a_device_has_a_name_a_kind_and_flags() -> None:
+    name = attribute(3, b"eth0\0")
+    assert device(link(2, name)) == (2, Device("eth0", "", 0))
+    assert device(link(3, name, of_kind("vlan"))) == (3, Device("eth0", "vlan", 0))
+    assert device(struct.pack("=BxHiII", 0, 1, 1, 0x9, 0) + name) == (1, Device("eth0", "", 0x9))
+    assert device(link(4)) == (4, Device("", "", 0))
+
+
+def test_the_devices_of_a_namespace(namespace: None) -> None:
+    subprocess.run(["ip", "link", "add", "d0", "type", "veth", "peer", "name", "d1"], check=True)
+    found = {one.name: (one.kind, one.flags & 0x8) for one in devices().values()}
+    assert {name: found[name] for name in ("lo", "d0")} == {"lo": ("", 0x8), "d0": ("veth", 0)}
