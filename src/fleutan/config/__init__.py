@@ -19,7 +19,7 @@ from fleutan.config.sections import Agent, Collect, Config, Entry, Jobs, Lake, L
 from fleutan.config.values import Unknown, shown
 from fleutan.errors import UsageError
 
-__all__ = ["Agent", "Collect", "Config", "Jobs", "Lake", "Limits", "Record", "Serve", "load", "parse"]
+__all__ = ["Agent", "Collect", "Config", "Jobs", "Lake", "Limits", "Record", "Serve", "agree", "load", "parse"]
 
 #: The file that is read if nobody names another, and if it is there.
 SYSTEM = Path("/etc/fleutan.toml")

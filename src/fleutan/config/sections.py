@@ -8,7 +8,7 @@ business of the package itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -295,6 +295,17 @@ class Agent:
     packets: Packets = section(Packets)
     drops: Drops = section(Drops)
     outputs: Outputs = section(Outputs)
+
+
+def changed(agent: Agent, values: Mapping[str, Any]) -> Agent:
+    """The agent with other values, each by its key, as ``polling`` or ``packets.source``."""
+    own = {key: value for key, value in values.items() if "." not in key}
+    for name in ("packets", "drops", "outputs"):
+        begin = f"{name}."
+        of_it = {key.removeprefix(begin): value for key, value in values.items() if key.startswith(begin)}
+        if of_it:
+            own[name] = replace(getattr(agent, name), **of_it)
+    return replace(agent, **own)
 
 
 @dataclass(frozen=True)

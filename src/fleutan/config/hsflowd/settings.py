@@ -6,7 +6,6 @@ A module of hsflowd is loaded only where its block is there, so what has no bloc
 
 from __future__ import annotations
 
-from dataclasses import replace
 from glob import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 from fleutan.config import AROUND
 from fleutan.config.agents import Sampling, Tap
 from fleutan.config.hsflowd.checked import Checked, Found, unused
-from fleutan.config.sections import Agent, Drops, Packets
+from fleutan.config.sections import Agent, changed
 from fleutan.errors import UsageError
 from fleutan.sources.collectors import Collector
 
@@ -53,7 +52,7 @@ def settings(checked: Checked) -> Settings:
         part(made)
     made.put("state_file", STATE, f"{checked.path}: hsflowd writes it, too")
     made.fit()
-    return Settings(made.agent(), made.remarks, made.origins)
+    return Settings(changed(Agent(), made.values), made.remarks, made.origins)
 
 
 class _Made:
@@ -82,17 +81,6 @@ class _Made:
             origin = self.origins["datagram_bytes"]
             self.put("header_bytes", room, origin)
             self.remarks.append(f"{origin}: no more than {room} octets of a header fit into such datagrams")
-
-    def agent(self) -> Agent:
-        def of(section: str) -> dict[str, Any]:
-            begin = f"{section}." if section else ""
-            return {
-                key.removeprefix(begin): value
-                for key, value in self.values.items()
-                if key.startswith(begin) and (section or "." not in key)
-            }
-
-        return replace(Agent(), **of(""), packets=Packets(**of("packets")), drops=Drops(**of("drops")))
 
 
 def _collectors(made: _Made) -> None:
