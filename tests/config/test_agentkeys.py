@@ -83,7 +83,7 @@ REFUSED: list[tuple[Value, list[Any]]] = [
     (agentkeys.PREFIXES, [7, "10.0.0.0/33", "x", "!"]),
     (agentkeys.SAMPLING, [-1, "x", 10_000_001, {"default": "x"}, {"10X": 5}, {"1.23456G0": 1}, {"1.5": 1}, {"1G": -1}]),
     (agentkeys.SAMPLING, [{"devices": 5}, {"devices": {"a": -1}}, {"bps_ratio": "x"}, {"99999999999999999P": 1}]),
-    (agentkeys.APPLICATIONS, [7, {"a": "x"}, {"a": {"polling": -1}}]),
+    (agentkeys.APPLICATIONS, [7, {"a b": 1}, {"a": "x"}, {"a": {"polling": -1}}]),
     (
         agentkeys.TAPS,
         [7, "", "!", {}, {"pattern": "("}, {"speed": "2G-1G"}, {"speed": 7}, {"device": ""}, {"promiscuous": 1}],

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleutan.config.agents import Place, bits, device_name, domain_name, expression, host_name, prefix, span
+from fleutan.config.agents import (
+    Place,
+    application_name,
+    bits,
+    device_name,
+    domain_name,
+    expression,
+    host_name,
+    prefix,
+    span,
+)
 
 FAST = (1 << 63) - 1
 
@@ -25,6 +35,7 @@ READ: list[tuple[Callable[[Any], Any], str, Any]] = [
     (host_name, "fe80::1%eth0", "fe80::1%eth0"),
     (host_name, "_x.a-b.example.org.", "_x.a-b.example.org."),
     (device_name, "eth0.5", "eth0.5"),
+    (application_name, "app.Shop_1-x", "app.Shop_1-x"),
     (domain_name, ".mycompany.com", "mycompany.com"),
     (domain_name, "", ""),
     (domain_name, ".", ""),
@@ -41,6 +52,7 @@ REFUSED: list[tuple[Callable[[Any], Any], list[Any]]] = [
     (span, ["2G-1G", "-1G", "1G-2G-3G", 7]),
     (host_name, ["", "a b", "a..b", "x" * 64, "a." * 130, "-a", "[::1]", 7]),
     (device_name, ["", "a/b", "a b", "a" * 16, "a:1", 7]),
+    (application_name, ["", "a b", "a\nb", "a=b", "x" * 256, 7]),
     (domain_name, ["a..b", 7]),
     (prefix, ["", "!", "10.0.0.0/33", "x", 7]),
     (expression, ["", "(", "a{99999999999}", 7]),

@@ -16,6 +16,7 @@ from fleutan.config.agents import (
     Place,
     Sampling,
     Tap,
+    application_name,
     bits,
     device_name,
     domain_name,
@@ -187,6 +188,11 @@ def _application(value: Any) -> Application:
     )
 
 
+def _applications(value: Any, _: Path) -> dict[str, Application]:
+    found: dict[str, Application] = _table(value, "applications", _application)
+    return {application_name(name): said for name, said in found.items()}
+
+
 # -- taps
 
 _TAP = ("device", "pattern", "speed", "promiscuous")
@@ -225,7 +231,7 @@ def _sources(value: Any, _: Path) -> tuple[str, ...]:
 
 
 SAMPLING = Value("a rate, or a table of rates", _sampling)
-APPLICATIONS = Value("a table", lambda value, _: _table(value, "applications", _application))
+APPLICATIONS = Value("a table", _applications)
 TAPS = Value(
     "a list of devices",
     lambda value, directory: tuple(_tap(each, directory) for each in (value if isinstance(value, list) else [value])),

@@ -120,6 +120,13 @@ def domain_name(text: Any) -> str:
     return host_name(text.strip(".") if isinstance(text, str) else text)
 
 
+def application_name(text: Any) -> str:
+    """The name of an application, as ``app.shop``.  Raises ValueError."""
+    if isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,255}", text):
+        return text
+    raise refused(text, "an application's name (letters, digits, _ - and dots)")
+
+
 def prefix(text: Any) -> Prefix:
     """``10.0.0.0/8``, or ``!10.0.0.0/8``, which is demoted.  Raises ValueError."""
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from fleutan.config.agents import Application, bits
+from fleutan.config.agents import Application, application_name, bits
 from fleutan.config.hsflowd import grammar
 from fleutan.config.hsflowd.tree import Block, Option
 from fleutan.config.values import shown
@@ -121,14 +121,14 @@ def _wild(checked: Checked, option: Option) -> None:
         raise UsageError(f"{place}: a speed or a name is expected behind {option.name}")
     is_rate = what.lower() == "sampling"
     said = _read(grammar.RATE if is_rate else grammar.SECONDS, option, place)
-    if is_rate and name[0].isdecimal():
-        try:
+    try:
+        if is_rate and name[0].isdecimal():
             checked.speeds[bits(name)] = said
-        except ValueError as error:
-            raise UsageError(f"{place}: {error}") from None
-    else:
-        before = checked.applications.get(name, Application())
-        checked.applications[name] = before._replace(**{what.lower(): said})
+        else:
+            before = checked.applications.get(application_name(name), Application())
+            checked.applications[name] = before._replace(**{what.lower(): said})
+    except ValueError as error:
+        raise UsageError(f"{place}: {error}") from None
     checked.top.places.setdefault("sampling." if is_rate else "applications", place)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fleutan.config.agentkeys import COLLECTORS
-from fleutan.config.agents import Application, Sampling, bits, host_name
+from fleutan.config.agents import Application, Sampling, application_name, bits, host_name
 from fleutan.config.hsflowd import grammar
 from fleutan.config.values import PORT, shown
 from fleutan.sources.collectors import Collector
@@ -167,7 +167,7 @@ class _Said:
         elif word == "sampling" and rest[:1].isdecimal():
             self.speeds.setdefault(bits(rest), grammar.RATE(value))
         elif word in _NAMED and rest:
-            self._name(name.partition(".")[2], word, _NAMED[word](value))
+            self._name(application_name(name.partition(".")[2]), word, _NAMED[word](value))
         elif lower not in _PASSED_OVER:
             self.wrong.append(f"{shown(name)} is no setting that the DNS can say")
 
