@@ -137,13 +137,17 @@ def test_a_file_that_is_broken_from_the_start_is_an_error() -> None:
         InForce(told(UsageError("wrong")))
 
 
+def collectors_of(held: InForce) -> tuple[Collector, ...]:
+    return held.effective.agent.collectors
+
+
 def test_what_the_dns_says_comes_and_goes() -> None:
     held = InForce(told(toml("dns_sd = 'example.org'"), toml("polling = 7")))
     assert held.discovered(FOUND)
     assert (held.effective.agent.collectors, held.effective.origin("polling")) == ((B,), DNS)
     assert not held.discovered(FOUND)
     assert held.discovered(Found((C,)))
-    assert held.effective.agent.collectors == (C,)
+    assert collectors_of(held) == (C,)
     # the DNS is not asked any more: what it said does not count
     assert held.again() == ""
-    assert (held.effective.agent.collectors, held.effective.agent.polling) == ((), 7)
+    assert (collectors_of(held), held.effective.agent.polling) == ((), 7)

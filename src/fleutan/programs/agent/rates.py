@@ -36,10 +36,11 @@ class Interface(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """One in how many, 0 for none, and why, as the end of a sentence."""
+    """One in how many, 0 for none, and why, as the end of a sentence; ``by_itself`` is whether nobody said it."""
 
     one_in: int
     why: str
+    by_itself: bool = False
 
     def __str__(self) -> str:
         return f"{f'1 in {self.one_in:,}' if self.one_in else 'none'}: {self.why}"
@@ -74,6 +75,7 @@ def _by_speed(sampling: Sampling, speed: int) -> Rate:
     return Rate(
         max(LEAST, speed // RATIO),
         f"{speed_text(speed)} / {RATIO:,}{least}; sampling counts only where the speed is unknown",
+        by_itself=True,
     )
 
 
