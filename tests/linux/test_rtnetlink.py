@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import socket
 import struct
 import sys
 
@@ -71,3 +72,16 @@ def test_an_answer_says_whether_something_changed_meanwhile(flags: int, interrup
     part = struct.pack("=IHHII", 16, 3, flags, 1, 0)
     assert rtnetlink._is_interrupted(part) is interrupted
     assert not rtnetlink._is_interrupted(b"")
+
+
+def test_many_requests_are_answered_and_what_is_gone_is_left_out() -> None:
+    index = socket.if_nametoindex("lo")
+    there, gone = (struct.pack("=BxHiII", 0, 0, number, 0, 0) for number in (index, 1 << 30))
+    found = rtnetlink.answers("devices", GETLINK, [there, gone] * 50)
+    assert [struct.unpack_from("=BxHiII", body)[2] for kind, body in found if kind == 16] == [index] * 50
+    assert rtnetlink.answers("devices", GETLINK, []) == []
+
+
+def test_answers_that_do_not_come_are_not_waited_for() -> None:
+    # Of a request without NLM_F_DUMP for no device in particular there is an error; a no-op has no answer.
+    assert rtnetlink.answers("devices", 1, [b""] * 3) == []

@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fleutan.errors import FleutanError
 
@@ -24,6 +24,8 @@ _ATTRIBUTE = struct.Struct("=HH")
 #: Flags that stand in an attribute's type: NLA_F_NESTED, NLA_F_NET_BYTEORDER.
 _TYPE = 0x3FFF
 _ROOM = 1 << 16
+#: Requests that are sent together: their answers fit into a socket's buffer as it is by default.
+_AT_ONCE = 32
 
 
 def dump(what: str, kind: int, body: bytes) -> Iterator[tuple[int, bytes]]:
@@ -47,6 +49,38 @@ def _parts(what: str, kind: int, body: bytes) -> list[bytes]:
         while not parts or not messages(what, parts[-1])[1]:
             parts.append(asked.recv(_ROOM))
     return parts
+
+
+def answers(what: str, kind: int, bodies: Sequence[bytes]) -> list[tuple[int, bytes]]:
+    """The messages that answer requests for one thing each: their types and bodies, in no certain order.
+
+    Of what is gone, or refused, there is none.  The kernel has answered when it has taken a request,
+    so nothing is waited for.  Raises FleutanError for what are no whole messages.
+    """
+    found: list[tuple[int, bytes]] = []
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as asked:
+        for first in range(0, len(bodies), _AT_ONCE):
+            several = bodies[first : first + _AT_ONCE]
+            asked.send(b"".join(_request(kind, body) for body in several))
+            found += _answered(what, asked, len(several))
+    return found
+
+
+def _request(kind: int, body: bytes) -> bytes:
+    return _HEADER.pack(_HEADER.size + len(body), kind, _REQUEST, 1, 0) + body + bytes(-len(body) & 3)
+
+
+def _answered(what: str, asked: socket.socket, expected: int) -> list[tuple[int, bytes]]:
+    found: list[tuple[int, bytes]] = []
+    came = 0
+    while came < expected:
+        try:
+            parts = list(_each(what, asked.recv(_ROOM, socket.MSG_DONTWAIT)))
+        except OSError:  # some found no room
+            break
+        came += len(parts)
+        found += [(kind, body) for kind, body in parts if kind != _ERROR]
+    return found
 
 
 def _is_interrupted(data: bytes) -> bool:
