@@ -64,12 +64,13 @@ def of(wanted: Collection[int], present: int, ports: Collection[int] = ()) -> di
     ``ports`` are those of bonds among them, whose LACP is told too.  Raises FleutanError or OSError
     where the kernel does not tell.
     """
-    ports = frozenset(ports) & frozenset(wanted)
-    alone = wanted if len(wanted) * _SHARE < present else ports
+    asked_for = frozenset(wanted)
+    ports = asked_for.intersection(ports)
+    alone = asked_for if len(asked_for) * _SHARE < present else ports
     found: dict[int, Stats] = {}
-    if alone is not wanted:
+    if alone is not asked_for:
         everything = rtnetlink.dump(_WHAT, _RTM_GETSTATS, _MESSAGE.pack(socket.AF_UNSPEC, 0, _COUNTERS))
-        found = {index: one for index, one in stats(everything).items() if index in wanted}
+        found = {index: one for index, one in stats(everything).items() if index in asked_for}
     bodies = [
         _MESSAGE.pack(socket.AF_UNSPEC, index, _COUNTERS | _OF_PORT if index in ports else _COUNTERS) for index in alone
     ]

@@ -35,20 +35,24 @@ def dump(what: str, kind: int, body: bytes) -> Iterator[tuple[int, bytes]]:
     Raises FleutanError where the kernel does not tell.
     """
     for _ in range(_TRIES):
-        parts = _parts(what, kind, body)
-        if not any(map(_is_interrupted, parts)):
+        found, interrupted = _dumped(what, kind, body)
+        if not interrupted:
             break
-    return (found for part in parts for found in messages(what, part)[0])
+    return iter(found)
 
 
-def _parts(what: str, kind: int, body: bytes) -> list[bytes]:
-    """The answer as it came, part by part."""
-    parts: list[bytes] = []
+def _dumped(what: str, kind: int, body: bytes) -> tuple[list[tuple[int, bytes]], bool]:
+    """The messages of an answer, and whether it says that some may be missing."""
+    found: list[tuple[int, bytes]] = []
+    interrupted = ended = False
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as asked:
         asked.send(_HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | _DUMP, 1, 0) + body)
-        while not parts or not messages(what, parts[-1])[1]:
-            parts.append(asked.recv(_ROOM))
-    return parts
+        while not ended:
+            part = asked.recv(_ROOM)
+            several, ended = messages(what, part)
+            found += several
+            interrupted |= _is_interrupted(part)
+    return found, interrupted
 
 
 def answers(what: str, kind: int, bodies: Sequence[bytes]) -> list[tuple[int, bytes]]:
