@@ -21,7 +21,7 @@ _LANES = 4
 class Lane(NamedTuple):
     """A laser and its receiver: bias in microamperes, power in microwatts, wavelength in nanometres.
 
-    The least and the most are the thresholds of the module's alarms.
+    The least and the most are the thresholds of the module's alarms.  The fields are in sFlow's order.
     """
 
     number: int

@@ -98,27 +98,13 @@ def lag_port_stats(one: Interface, port: Port, lacp: Lacp | None) -> dict[str, A
 
 
 def sfp(one: Interface, optics: Optics) -> dict[str, Any]:
-    """Structure 10.  A module does not tell the wavelength that it receives."""
+    """Structure 10; lanes have their fields in order.  A module does not tell the wavelength that it receives."""
     return {
         "module_id": one.ifindex,
         "module_total_lanes": len(optics.lanes),
         "module_supply_voltage": optics.voltage,
         "module_temperature": optics.temperature,
-        "lanes": [
-            {
-                "index": lane.number,
-                "tx_bias_current": lane.tx_bias,
-                "tx_power": lane.tx_power,
-                "tx_power_min": lane.tx_power_min,
-                "tx_power_max": lane.tx_power_max,
-                "tx_wavelength": lane.tx_wavelength,
-                "rx_power": lane.rx_power,
-                "rx_power_min": lane.rx_power_min,
-                "rx_power_max": lane.rx_power_max,
-                "rx_wavelength": None,
-            }
-            for lane in optics.lanes
-        ],
+        "lanes": [(*lane, None) for lane in optics.lanes],
     }
 
 
