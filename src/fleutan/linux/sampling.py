@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One of so many packets of all devices, by a packet socket whose ring is read where it lies.
+"""One of so many packets of a device or of all, by a packet socket whose ring is read where it lies.
 
 A filter in the kernel draws lots for each packet and keeps its first octets (SKF_AD_RANDOM), so
 that those that are not meant cost next to nothing.  The network namespace is that of the calling
@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fleutan.errors import NotSupported, UsageError
+from fleutan.errors import Gone, NotSupported, UsageError
 from fleutan.linux.rawsockets import attach
 
 Ints = NDArray[np.int64]
@@ -87,15 +87,17 @@ class Captured(NamedTuple):
 class Sampling:
     """While it is entered one of ``one_in`` packets of this namespace is kept with its first ``snaplen`` octets.
 
-    Making one raises UsageError for numbers that are none; entering raises NotSupported without CAP_NET_RAW.
+    ``device`` names the one whose packets are meant, empty are all.  Making one raises UsageError for
+    numbers that are none; entering raises NotSupported without CAP_NET_RAW, Gone where there is no
+    such device.
     """
 
-    def __init__(self, snaplen: int, one_in: int = 1, room: int = ROOM) -> None:
+    def __init__(self, snaplen: int, one_in: int = 1, room: int = ROOM, device: str = "") -> None:
         if not 1 <= snaplen <= LONGEST:
             raise UsageError(f"{snaplen} octets of a packet cannot be kept; at least 1 and at most {LONGEST} can")
         if not 1 <= one_in < 1 << 32:
             raise UsageError(f"one of {one_in} packets is no sample; say 1 or more")
-        self.snaplen, self.one_in = snaplen, one_in
+        self.snaplen, self.one_in, self._device = snaplen, one_in, device
         self._size = max(_LEAST_FRAME, 1 << (_BEFORE + snaplen - 1).bit_length())
         self._blocks = max(1, room // _BLOCK)
         self._head = self._dropped = 0
@@ -103,7 +105,9 @@ class Sampling:
     def __enter__(self) -> Self:
         with ExitStack() as held:
             try:
-                made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.htons(_ALL))
+                # One of a device hears nothing until it is bound.
+                heard = 0 if self._device else socket.htons(_ALL)
+                made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, heard)
             except PermissionError:
                 raise NotSupported("packets", "needs CAP_NET_RAW", "run as root") from None
             self._socket = held.enter_context(made)
@@ -114,8 +118,17 @@ class Sampling:
             made.setsockopt(_SOL_PACKET, _RX_RING, _REQUEST.pack(_BLOCK, self._blocks, self._size, frames))
             area = mmap(made.fileno(), self._blocks * _BLOCK, MAP_SHARED, PROT_READ | PROT_WRITE)
             self._frames = np.frombuffer(area, np.uint8).reshape(frames, self._size)
+            if self._device:
+                self._bind(made)
             self._held = held.pop_all()
         return self
+
+    def _bind(self, made: socket.socket) -> None:
+        try:
+            made.bind((self._device, _ALL))
+        except OSError as error:
+            del self._frames
+            raise Gone(f"device {self._device}: {(error.strerror or str(error)).lower()}") from None
 
     def __exit__(self, *_: object) -> None:
         del self._frames  # the mapping goes with the last array that looks at it

@@ -53,7 +53,7 @@ def table(found: Captured, one_in: int, dropped: int = 0, above: Uppers | None =
     twice |= np.isin(found.ifindex, [*(above or {})])
     rows = np.flatnonzero((ethernet | np.isin(found.protocol, _IP_TYPES)) & ~twice)
     types = np.where(ethernet[rows], ETHERNET, IP)
-    headers = _headers(found, rows, types)
+    headers = headers_of(found, rows, types)
     records = _records(found, rows, one_in, dropped)
     with_headers(records, np.arange(len(rows)), headers, np.where(ethernet[rows], _BEGINS_ETHERNET, LINK_TYPE + IP))
     columns = exported.columns_of(records, [name for name in exported.FIELDS if name in records.values])
@@ -84,8 +84,8 @@ def _records(found: Captured, rows: Ints, one_in: int, dropped: int) -> Records:
     return records
 
 
-def _headers(found: Captured, rows: Ints, types: Ints) -> Spans:
-    """The octets of each packet: of Ethernet from the link's header on, else from IP's; with the tag that it had."""
+def headers_of(found: Captured, rows: Ints, types: Ints) -> Spans:
+    """The octets of these packets: of Ethernet from the link's header on, else from IP's; with the tag that it had."""
     size = found.frames.shape[1]
     begin = np.where(types == ETHERNET, found.mac[rows], np.minimum(found.net[rows], size))
     kept = np.clip(found.mac[rows] + found.kept[rows] - begin, 0, size - begin)

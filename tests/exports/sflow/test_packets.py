@@ -5,7 +5,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleutan.exports.sflow.packets import FIXED, Sampled, Structure, samples
+from fleutan.exports.sflow.packets import FIXED, samples
+from fleutan.protocols.sflow.batches import Sampled, Structure
 from fleutan.protocols.sflow.elements import Element
 from fleutan.protocols.sflow.encoder import encode_element
 from fleutan.protocols.sflow.layouts import DISCARDED_PACKET, FLOW_FORMS, FLOW_SAMPLE_EXPANDED

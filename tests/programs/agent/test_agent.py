@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Sequence
 import pytest
 from tests.programs.agent.test_stream import AGENT, Kept, packets
 
-from fleutan.exports.sflow.packets import Sampled
 from fleutan.observed import Counters, Source
 from fleutan.programs.agent import SOON, Agent, Parts
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.stream import Stream
 from fleutan.programs.signals import Orders
+from fleutan.protocols.sflow.batches import Sampled
 
 ONE, TWO = Source(0, 1), Source(0, 2)
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fleutan.exports.sflow.packets import Sampled
 from fleutan.observed import Counters, Source
 from fleutan.programs.agent.stream import LINGER, Identity, Stream
+from fleutan.protocols.sflow.batches import Sampled
 from fleutan.protocols.sflow.messages import Message, parse
 from fleutan.protocols.spans import joined
 from fleutan.sources.collectors import Collectors

@@ -8,14 +8,14 @@ for all rows that have it, at the place where it belongs in each.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fleutan.protocols.sflow.batches import Sampled, Structure
 from fleutan.protocols.sflow.layouts import FLOW_FORMS
 from fleutan.protocols.sflow.layouts.xdr import Elements, Field, Fixed, Layout
-from fleutan.protocols.spans import Ints, Mask, Octets, Spans
+from fleutan.protocols.spans import Ints, Octets, Spans
 
 #: Structures of fixed size, by name.
 FIXED: Mapping[str, Layout] = {
@@ -25,35 +25,6 @@ FIXED: Mapping[str, Layout] = {
 }
 HEADER = FLOW_FORMS[1][0]
 _NUMBER, _WORD = 8, 4
-
-
-@dataclass(frozen=True)
-class Structure:
-    """A structure of fixed size: ``rows`` have it, ``(n,)`` bool; ``columns`` are its fields, an entry for each of
-    those rows.
-    """
-
-    name: str
-    rows: Mask
-    columns: Mapping[str, Ints]
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """A batch of ``n`` packets.
-
-    ``head`` are the fields of the sample before its elements; ``protocol``, ``length`` and
-    ``stripped`` those of ``sampled_header`` before ``header``.  ``ready`` are elements that are
-    encoded already, none where a string is empty: each ``n`` strings.
-    """
-
-    head: Mapping[str, Ints]
-    protocol: Ints
-    length: Ints
-    stripped: Ints
-    header: Spans
-    structures: Sequence[Structure] = ()
-    ready: Sequence[Spans] = field(default=())
 
 
 def samples(layout: Layout, batch: Sampled) -> list[bytes]:

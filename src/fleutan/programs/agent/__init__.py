@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from fleutan.exports.sflow.packets import Sampled
 from fleutan.observed import Counters, Source
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.stream import Stream
 from fleutan.programs.signals import Orders
+from fleutan.protocols.sflow.batches import Sampled
 from fleutan.sources.collectors import Collectors
 from fleutan.sources.counters import CounterSource
 

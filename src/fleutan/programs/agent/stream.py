@@ -11,8 +11,9 @@ from typing import NamedTuple
 from fleutan.exports.sflow import counters as samples_of
 from fleutan.exports.sflow.datagrams import Datagrams
 from fleutan.exports.sflow.numbering import Numbers
-from fleutan.exports.sflow.packets import Sampled, samples
+from fleutan.exports.sflow.packets import samples
 from fleutan.observed import Counters, Source
+from fleutan.protocols.sflow.batches import Sampled
 from fleutan.protocols.sflow.layouts import DISCARDED_PACKET, FLOW_SAMPLE_EXPANDED
 from fleutan.protocols.spans import Ints
 from fleutan.sources.collectors import Account, Collectors
