@@ -161,6 +161,14 @@ def test_a_program_runs_from_when_it_is_attached_until_the_object_is_closed() ->
         assert runs.run_time_ns > 0
         assert runs.recursion_misses == 0
         assert programs.runs("received").run_cnt == 0
+        programs.detach("sent", "received")
+        before_again = programs.runs("sent").run_cnt
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"x", ("127.0.0.1", 9))
+            assert programs.runs("sent").run_cnt == before_again
+            programs.attach("sent")
+            sender.sendto(b"x", ("127.0.0.1", 9))
+            assert programs.runs("sent").run_cnt > before_again
     assert descriptors() == before
 
 

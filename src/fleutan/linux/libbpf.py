@@ -124,6 +124,7 @@ class BpfObject:
         self._held = ExitStack()
         self._handle: int | None = None
         self._links: dict[str, int] = {}
+        self._attached: dict[str, ExitStack] = {}
 
     def __enter__(self) -> BpfObject:
         self._libbpf = load_library(self._library)
@@ -143,6 +144,7 @@ class BpfObject:
         """Detaches and unloads everything; may be called at any time, any number of times."""
         self._handle = None
         self._links.clear()
+        self._attached.clear()
         self._held.close()
 
     def iterate(self, program: str) -> int:
@@ -167,7 +169,14 @@ class BpfObject:
                 link = self._call("bpf_program__attach", self._program(program))
             except _Failure as failure:
                 raise self._not_supported(failure, str) from None
-            self._held.callback(self._libbpf.bpf_link__destroy, link)
+            self._attached[program] = self._held.enter_context(ExitStack())
+            self._attached[program].callback(self._libbpf.bpf_link__destroy, link)
+
+    def detach(self, *programs: str) -> None:
+        """The programs run no more until they are attached again; they stay loaded, and so do their maps."""
+        for program in programs:
+            if program in self._attached:
+                self._attached.pop(program).close()
 
     def map(self, name: str) -> int:
         """The file descriptor of a map; the object owns it.  Raises NotSupported where there is none."""

@@ -39,7 +39,7 @@ enum { ICSK_TIME_RETRANS = 1, ICSK_TIME_PROBE0 = 3, ICSK_TIME_LOSS_PROBE = 5, IC
 enum { PIDTYPE_TGID = 1 };
 
 /* include/uapi/linux/bpf.h */
-enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_PERCPU_HASH = 5, BPF_MAP_TYPE_ARRAY_OF_MAPS = 12, BPF_MAP_TYPE_SK_STORAGE = 24, BPF_MAP_TYPE_RINGBUF = 27 };
+enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_PERCPU_HASH = 5, BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_ARRAY_OF_MAPS = 12, BPF_MAP_TYPE_SK_STORAGE = 24, BPF_MAP_TYPE_RINGBUF = 27 };
 enum { BPF_NOEXIST = 1, BPF_F_NO_PREALLOC = 1, BPF_SK_STORAGE_GET_F_CREATE = 1 };
 enum { BPF_RB_AVAIL_DATA = 0, BPF_RB_RING_SIZE = 1, BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 
@@ -369,6 +369,21 @@ struct sk_buff___dropped {
 	__u16 transport_header, network_header;
 	unsigned int tail, end; /* offsets from head on 64 bits */
 	unsigned char *head;
+};
+
+/* -- dropped packets themselves (discards.bpf.c) */
+
+struct sk_buff___discarded {
+	struct net_device *dev;
+	struct sock *sk;
+	unsigned int len;
+	int skb_iif;
+	__u8 vlan_present : 1; /* not in 6.18 */
+	__u32 vlan_all; /* not in 6.1 */
+	__be16 vlan_proto, protocol;
+	__u16 vlan_tci, network_header, mac_header;
+	unsigned int tail; /* an offset from head on 64 bits */
+	unsigned char *head, *data;
 };
 
 struct net_device___named {
