@@ -23,6 +23,8 @@ Mask = NDArray[np.bool_]
 HEADER, ATTRIBUTE = 16, 4
 #: Flags that stand in an attribute's type: NLA_F_NESTED, NLA_F_NET_BYTEORDER.
 _TYPE = 0x3FFF
+#: Octets of whole numbers.
+_WHOLE = frozenset({1, 2, 4, 8})
 #: Attributes of a message that are looked at, at most; none here has as many.
 MOST = 64
 
@@ -62,12 +64,12 @@ class Attributes(NamedTuple):
     def numbers(self, kind: int, order: str = sys.byteorder) -> tuple[Ints, Mask]:
         """Unsigned numbers of 1, 2, 4 or 8 octets, and which messages have them; 0 where they have not."""
         starts, sizes = self.span(kind)
-        values = np.zeros(self.rows, np.int64)
-        for size in (1, 2, 4, 8):
-            rows = np.flatnonzero(sizes == size)
-            if len(rows):
-                values[rows] = number(self.octets, starts[rows], size, order)
-        return values, np.isin(sizes, (1, 2, 4, 8))
+        values, known = np.zeros(self.rows, np.int64), np.zeros(self.rows, np.bool_)
+        for size in set(np.unique(sizes).tolist()) & _WHOLE:
+            rows = sizes == size
+            values[rows] = number(self.octets, starts[rows], size, order)
+            known |= rows
+        return values, known
 
 
 def number(octets: Octets, at: Ints, size: int, order: str = sys.byteorder) -> Ints:

@@ -32,7 +32,7 @@ ERROR = 2
 #: Bytes of the kernel's memory for what waits in a socket.
 ROOM = 8 << 20
 #: Datagrams that are taken together, and octets of each.
-ROWS, LONGEST = 256, 1 << 16
+ROWS, LONGEST = 1024, 1 << 16
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
 _SO_RCVBUFFORCE = 33
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: len, type, flags, seq, pid
