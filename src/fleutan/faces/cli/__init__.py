@@ -18,6 +18,7 @@ import click
 from fleutan import __version__
 from fleutan.errors import FleutanError, UsageError
 from fleutan.faces.cli import (
+    agent,
     collect,
     completion,
     decode,
@@ -46,7 +47,7 @@ def cli(debug: bool) -> None:
 
 for command in (
     *(flows.command, top.command, paths.command, events.drops, events.lifecycle),
-    *(record.command, collect.command, decode.command, query.command, query.sql, serve.command),
+    *(record.command, collect.command, agent.command, decode.command, query.command, query.sql, serve.command),
     *(fields.command, doctor.command, completion.command),
 ):
     cli.add_command(command)

@@ -73,16 +73,20 @@ class Parts:
 
 @dataclass
 class Agent:
-    """An agent as it goes on; ``failures`` counts what its parts did wrong, by part and reason."""
+    """An agent as it goes on; ``failures`` counts what its parts did wrong, by part and reason.
+
+    ``renewed`` ends it as an order to reload does: what it was put together for is another now.
+    """
 
     parts: Parts
     failures: Counter[str] = field(default_factory=Counter)
     polls: int = 0
+    renewed: bool = False
     _ticked: float = float("-inf")
 
     def run(self, orders: Orders, steady: Callable[[], float] = time.monotonic) -> None:
         """Goes on until it is ordered to stop or to reload; what waits then is sent."""
-        while not orders.came:
+        while not (orders.came or self.renewed):
             self.step(steady())
             self._wait(steady())
         self.parts.stream.flush(steady())

@@ -21,6 +21,10 @@ class Schedule:
         self.interval, self._chance = interval, chance
         self._due: dict[Source, float] = {}
 
+    def __len__(self) -> int:
+        """How many data sources there are."""
+        return len(self._due)
+
     def due(self, sources: Iterable[Source], now: float) -> tuple[list[Source], list[Source]]:
         """Of the sources that there are those that are due now; and those that are there no more."""
         present = set(sources)
@@ -33,11 +37,3 @@ class Schedule:
         for source in found:
             self._due[source] = max(self._due[source] + self.interval, now + self.interval / 2)
         return found, gone
-
-    def sooner(self, interval: float) -> None:
-        """Has another interval from now on."""
-        if interval < self.interval:
-            share = interval / self.interval
-            first = min(self._due.values(), default=0.0)
-            self._due = {source: first + (at - first) * share for source, at in self._due.items()}
-        self.interval = interval

@@ -42,6 +42,10 @@ class Stream:
         #: Samples by kind, and records that could not be written, by the reason.
         self.told, self.refused = Counter[str](), Counter[str]()
 
+    def to(self, collectors: Collectors) -> None:
+        """Goes to these from now on; numbers go on."""
+        self._collectors = collectors
+
     def counters(self, found: Iterable[Counters], now: float) -> None:
         """Sends the counters of data sources."""
         made = []

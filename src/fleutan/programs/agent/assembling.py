@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An agent is put together of what is in force: its sources are opened, each that cannot be is named with the reason.
+
+Nothing that is missing keeps the rest from running.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from fleutan.errors import FleutanError
+from fleutan.programs.agent import Agent, Packets, Parts
+from fleutan.programs.agent.batches import Read, of_discards, of_kernel
+from fleutan.programs.agent.election import Elected, elect
+from fleutan.programs.agent.explaining import Lack, in_use
+from fleutan.programs.agent.rates import Interface, rate
+from fleutan.programs.agent.schedule import Schedule
+from fleutan.programs.agent.settings import Effective
+from fleutan.programs.agent.stream import Identity, Stream
+from fleutan.programs.agent.taps import choose
+from fleutan.sources import addresses
+from fleutan.sources.collectors import Collectors
+from fleutan.sources.counters import CounterSource
+from fleutan.sources.counters.devices import Devices
+from fleutan.sources.counters.devices import Interface as Device
+from fleutan.sources.counters.host import HostCounters
+from fleutan.sources.counters.interfaces import InterfaceCounters
+from fleutan.sources.discards import Bounds, DiscardedPackets
+from fleutan.sources.packets.nflog import NflogSource
+from fleutan.sources.packets.psample import Groups, PsampleSource
+from fleutan.sources.taps import Taps, Wanted
+from fleutan.sources.trapped import TrappedPackets
+
+#: How often devices, addresses and rates are looked at again, in seconds.
+REFRESH = 2.0
+#: Counters are never told where they are told so rarely.
+NEVER = 1e12
+Say = Callable[[str], object]
+
+
+@dataclass
+class Assembly:
+    """An agent's parts while they are open; ``lacks`` are those that cannot be had, by name."""
+
+    effective: Effective
+    devices: Devices = field(default_factory=Devices)
+    held: ExitStack = field(default_factory=ExitStack)
+    lacks: dict[str, Lack] = field(default_factory=dict)
+    elected: Elected | None = None
+    flows: list[Packets] = field(default_factory=list)
+    discards: list[Packets] = field(default_factory=list)
+    counters: list[CounterSource] = field(default_factory=list)
+    taps: Taps | None = None
+    _noted: dict[str, Callable[[], list[str]]] = field(default_factory=dict)
+    _refreshed: float = float("-inf")
+
+    def __enter__(self) -> Assembly:
+        settings = self.effective.agent
+        self._elect()
+        uuid = settings.uuid.bytes if isinstance(settings.uuid, UUID) else None
+        self.counters += [HostCounters(self.devices, uuid, socket.gethostname()), InterfaceCounters(self.devices)]
+        for name in in_use(settings.packets.source, {}):
+            self._try(name, self._ways()[name])
+        if settings.drops.on:
+            self._try("drops", self._drops)
+        return self
+
+    def __exit__(self, *trouble: object) -> None:
+        self.held.close()
+
+    def agent(self, collectors: Collectors, stream: Stream | None = None) -> Agent:
+        """The agent of these parts; a stream that was before goes on if it is the same agent's."""
+        now = time.monotonic()
+        if stream is None or stream.identity != self.identity:
+            stream = Stream(self.identity, collectors, now)
+        stream.to(collectors)
+        polling = self.effective.agent.polling
+        parts = Parts(stream, collectors, Schedule(polling or NEVER), self.counters if polling else ())
+        parts.flows, parts.discards = self.flows, self.discards
+        return Agent(parts)
+
+    @property
+    def identity(self) -> Identity:
+        """Who the agent is; of an unknown address nobody."""
+        settings = self.effective.agent
+        address = self.elected.address.packed if self.elected else bytes(4)
+        return Identity(address, settings.sub_agent_id, settings.datagram_bytes)
+
+    def interfaces(self) -> list[Interface]:
+        """What there is of devices now, as far as rates depend on it."""
+        return [_facts(one) for one in self.devices.table(1.0).values()]
+
+    def rates(self) -> dict[int, Wanted]:
+        """Of which devices packets are sampled, and one in how many."""
+        settings = self.effective.agent
+        found = {}
+        for tapped in choose(settings.packets, self.interfaces()):
+            one = tapped.interface
+            if tapped.tap is not None and (one_in := rate(settings.sampling, one, tapped.tap).one_in):
+                found[one.ifindex] = Wanted(one.name, one_in)
+        return found
+
+    def refresh(self, now: float) -> bool:
+        """Looks at devices and addresses again; whether the agent's own address is another one now."""
+        if now - self._refreshed < REFRESH:
+            return False
+        self._refreshed = now
+        if self.taps is not None:
+            self.taps.want(self.rates())
+            self._taps_open()
+        before = self.elected
+        self._elect()
+        return (before and before.address) != (self.elected and self.elected.address)
+
+    def notes(self) -> list[str]:
+        """What cannot be known now, and why, a line each."""
+        told = [line for notes in self._noted.values() for line in notes()]
+        return [*(f"{name}: {lack}" for name, lack in self.lacks.items()), *told]
+
+    def _elect(self) -> None:
+        try:
+            known = addresses.own()
+        except FleutanError:
+            return
+        self.elected = elect(self.effective.agent, known, self.elected)
+
+    def _try(self, name: str, open_: Callable[[], None]) -> None:
+        try:
+            open_()
+        except FleutanError as error:
+            self.lacks[name] = Lack((), str(error))
+
+    def _ways(self) -> Mapping[str, Callable[[], None]]:
+        return {"bpf": self._bpf, "socket": self._sockets, "psample": self._psample, "nflog": self._nflog}
+
+    def _bpf(self) -> None:
+        self._sockets()
+
+    def _sockets(self) -> None:
+        if self.taps is not None:
+            return
+        self.taps = self._open("socket", Taps(self.effective.agent.header_bytes or 1, self._carried))
+        self.taps.want(self.rates())
+        self._taps_open()
+
+    def _taps_open(self) -> None:
+        assert self.taps is not None  # noqa: S101  # who calls has looked
+        others = [one for one in self.flows if isinstance(one, Read)]
+        self.flows[:] = [*self.taps.open, *others]
+
+    def _carried(self, wanted: list[int]) -> dict[int, int]:
+        found = self.devices.stats(wanted)
+        return {index: one.rx_packets + one.tx_packets for index, one in found.items()}
+
+    def _psample(self) -> None:
+        packets = self.effective.agent.packets
+        groups = Groups(
+            packets.psample_group, packets.psample_direction != "egress", packets.psample_direction != "ingress"
+        )
+        source = self._open("psample", PsampleSource(groups, self._one_in, self.effective.agent.header_bytes))
+        self.flows.append(Read(source, of_kernel))
+
+    def _nflog(self) -> None:
+        packets = self.effective.agent.packets
+        probability = packets.nflog_probability or 1.0
+        source = self._open(
+            "nflog", NflogSource(packets.nflog_group, probability, self._one_in, self.effective.agent.header_bytes)
+        )
+        self.flows.append(Read(source, of_kernel))
+
+    def _one_in(self, ifindex: int) -> int:
+        """What is asked for of a device whose packets the kernel samples at a rate of its own."""
+        one = self.devices.table(REFRESH).get(ifindex)
+        return 1 if one is None else rate(self.effective.agent.sampling, _facts(one)).one_in or 1
+
+    def _drops(self) -> None:
+        drops, header = self.effective.agent.drops, self.effective.agent.header_bytes
+        if drops.software:
+            bounds = Bounds(drops.limit, header, drops.max, hide=drops.hide or "")
+            self.discards.append(Read(self._open("drops", DiscardedPackets(bounds)), of_discards))
+        if drops.hardware:
+            try:
+                self.discards.append(Read(self._open("traps", TrappedPackets(drops.limit, header)), of_discards))
+            except FleutanError as error:  # most kernels have no such devices, so this is no lack of the host's
+                self._noted["traps"] = lambda error=error: [f"devices' own drops: {error}"]  # type: ignore[misc]
+
+    def _open(self, name: str, source: Any) -> Any:
+        opened: AbstractContextManager[Any] = source
+        found = self.held.enter_context(opened)
+        self._noted[name] = found.notes
+        return found
+
+
+def _facts(one: Device) -> Interface:
+    kind = one.kind or ("" if one.hardware or one.loopback else "virtual")
+    return Interface(one.name, one.ifindex, one.up and one.running, one.speed, kind, one.loopback)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What sources know of sampled and dropped packets, under the names of sFlow's structures.
+
+Texts of dropped packets are encoded once for each that there is, not for each packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from fleutan.column import Column
+from fleutan.protocols.sflow.batches import Sampled, Structure
+from fleutan.protocols.sflow.elements import Element
+from fleutan.protocols.sflow.encoder import encode_element
+from fleutan.protocols.sflow.layouts import FLOW_FORMS
+from fleutan.protocols.spans import Ints, Mask, Spans, joined
+from fleutan.sources.discarded import Discards
+from fleutan.sources.packets.kernel_samples import KernelSamples
+
+_WORD = 0xFFFF_FFFF
+_FUNCTION, _TRAP, _REASON = (FLOW_FORMS[number][0] for number in (1038, 1041, 1042))
+#: What is known of a queue: the column, its structure, and the field of that.
+_QUEUED = (
+    ("queue", "extended_egress_queue", "queue"),
+    ("depth", "extended_queue_depth", "depth"),
+    ("delay", "extended_transit_delay", "delay"),
+)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Source(Protocol[T_co]):
+    """Where packets come from."""
+
+    def wait(self, seconds: float) -> None:
+        """Waits until there are some, or so long."""
+
+    def read(self) -> T_co | None:
+        """What came since the last time, or a part of it; None or nothing where that is all."""
+
+
+class Read(Generic[T]):
+    """A source's packets as an agent takes them."""
+
+    def __init__(self, source: Source[T], convert: Callable[[T], Sampled | None]) -> None:
+        self._source, self._convert = source, convert
+        self.wait = source.wait
+
+    def batch(self, _: float) -> Sampled | None:
+        """What came since the last time."""
+        found = self._source.read()
+        return None if found is None else self._convert(found)
+
+
+def of_kernel(found: KernelSamples) -> Sampled | None:
+    """Packets that the kernel sampled by itself."""
+    if not found.rows:
+        return None
+    n = found.rows
+    zeros = np.zeros(n, np.int64)
+    head = {
+        "ds_class": zeros,
+        "ds_index": found.ifindex,
+        "sampling_rate": found.rate,
+        "sample_pool": found.pool,
+        "drops": found.drops,
+        "input_format": zeros,
+        "input_value": found.input,
+        "output_format": zeros,
+        "output_value": found.output,
+    }
+    structures = [_timed(found.at_ns)]
+    for column, structure, field in _QUEUED:
+        values: Ints = getattr(found, column)
+        structures.append(_known(structure, field, values, values >= 0))
+    return Sampled(head, found.protocol, found.length, found.stripped, found.header, structures)
+
+
+def of_discards(found: Discards) -> Sampled | None:
+    """Packets that were dropped."""
+    if not found.rows:
+        return None
+    head = {
+        "ds_class": np.zeros(found.rows, np.int64),
+        "ds_index": found.ifindex,
+        "drops": found.drops,
+        "input": found.input,
+        "output": found.output,
+        "reason": found.reason,
+    }
+    ready = (_texts(found.symbol, _function), _texts(found.linux_reason, _reason), *_traps(found))
+    return Sampled(head, found.protocol, found.length, found.stripped, found.header, [_timed(found.at_ns)], ready)
+
+
+def _timed(at_ns: Ints) -> Structure:
+    return _known("extended_timestamp", "nanoseconds", at_ns, at_ns > 0)
+
+
+def _known(structure: str, field: str, values: Ints, known: Mask) -> Structure:
+    return Structure(structure, known, {field: values[known]})
+
+
+def _function(text: str) -> bytes:
+    return encode_element(Element(_FUNCTION.tag, _FUNCTION, (text.encode(),)))
+
+
+def _reason(text: str) -> bytes:
+    return encode_element(Element(_REASON.tag, _REASON, (text.encode(),)))
+
+
+def _texts(column: Column, encoded: Callable[[str], bytes]) -> Spans:
+    """An element for each row that has a text."""
+    words = joined([*map(encoded, map(str, column.words or ())), b""])
+    return words.take(column.values.astype(np.int64))
+
+
+def _traps(found: Discards) -> Iterator[Spans]:
+    """Group and trap of devices' own drops, both or none."""
+    groups, traps = found.trap_group.words or (), found.trap.words or ()
+    if not groups and not traps:
+        return
+    pairs = np.stack((found.trap_group.values, found.trap.values), axis=1)
+    each, place = np.unique(pairs, axis=0, return_inverse=True)
+    elements = []
+    for group, trap in each.tolist():
+        texts = tuple("" if at < 0 else str(words[at]) for at, words in ((group, groups), (trap, traps)))
+        elements.append(_trap(*texts) if any(texts) else b"")
+    yield joined(elements).take(place.reshape(-1))
+
+
+def _trap(group: str, trap: str) -> bytes:
+    return encode_element(Element(_TRAP.tag, _TRAP, (group.encode(), trap.encode())))

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon: an agent of what is in force, put together anew when that, or its own address, changes."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fleutan.errors import FleutanError
+from fleutan.programs.agent import Agent
+from fleutan.programs.agent.assembling import Assembly, Say
+from fleutan.programs.agent.auto import StateFile, state
+from fleutan.programs.agent.resolving import Resolving
+from fleutan.programs.agent.settings import InForce
+from fleutan.programs.agent.stream import Stream
+from fleutan.programs.signals import Orders
+from fleutan.programs.status import Status
+from fleutan.sources.collectors import Collectors
+from fleutan.sources.service import Service
+
+#: What its file among those of processes is called.
+NAME = "agent"
+
+
+def folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where agents of this user tell how they are: what the service manager gives, else the usual one."""
+    if given := environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]:
+        return Path(given)
+    if os.geteuid() == 0:
+        return Path("/run/fleutan")
+    return Path(environ.get("XDG_RUNTIME_DIR") or f"/tmp/fleutan-{os.geteuid()}") / "fleutan"  # noqa: S108
+
+
+@dataclass
+class Running:
+    """An agent that runs until it is ordered to stop; ``say`` is told what cannot be had, once each."""
+
+    in_force: InForce
+    orders: Orders
+    say: Say
+    service: Service
+    status: Status
+    began: float = field(default_factory=time.time)
+    _said: set[str] = field(default_factory=set)
+    _resolving: tuple[str, Resolving] | None = None
+    _state: StateFile | None = None
+
+    def run(self) -> None:
+        """Runs."""
+        stream: Stream | None = None
+        while not self.orders.stopped:
+            stream = self._while_in_force(stream)
+            if self.orders.asked and not self.orders.stopped:
+                self.orders.reloaded()
+                self.service.reloading()
+                if trouble := self.in_force.again():
+                    self.say(trouble)
+        self.service.stopping("sending what waits")
+        if self._state is not None:
+            self._state.update(None)
+
+    def _while_in_force(self, stream: Stream | None) -> Stream:
+        with Assembly(self.in_force.effective) as made:
+            targets = self.in_force.effective.agent.collectors if made.elected else ()
+            with Collectors(targets) as collectors:
+                agent = made.agent(collectors, stream)
+                agent.parts.looked = lambda one: self._looked(one, made)
+                self._tell(made.notes())
+                self.service.ready(f"telling {len(targets)} collectors")
+                agent.run(self.orders)
+                return agent.parts.stream
+
+    def _looked(self, agent: Agent, made: Assembly) -> None:
+        """Once a second: what there is now, and how it goes."""
+        now = time.monotonic()
+        try:
+            agent.renewed |= made.refresh(now)
+        except FleutanError as error:
+            self._tell([str(error)])
+        agent.renewed |= self._discovered(now)
+        self._tell(made.notes())
+        self._keep_state(made)
+        collectors = [dict(one._asdict()) for one in agent.parts.stream.accounts()]
+        self.status.write(self._document(agent, made), {"collectors": collectors})
+        self.service.alive()
+
+    def _discovered(self, now: float) -> bool:
+        domain = self.in_force.effective.agent.dns_sd
+        if domain is None:
+            self._resolving = None
+            return False
+        if self._resolving is None or self._resolving[0] != domain:
+            self._resolving = (domain, Resolving(domain, now))
+        resolving = self._resolving[1]
+        changed = resolving.tick(now) and self.in_force.discovered(resolving.found)
+        if resolving.trouble:
+            self._tell([resolving.trouble])
+        return changed
+
+    def _keep_state(self, made: Assembly) -> None:
+        agent = self.in_force.effective.agent
+        if agent.state_file is None or made.elected is None:
+            return
+        if self._state is None:
+            self._state = StateFile(agent.state_file)
+        if note := self._state.update(state(agent, made.elected, socket.gethostname())):
+            self.say(note)
+
+    def _tell(self, lines: list[str]) -> None:
+        for line in lines:
+            if line not in self._said and len(self._said) < 1000:
+                self._said.add(line)
+                self.say(f"note: {line}")
+
+    def _document(self, agent: Agent, made: Assembly) -> dict[str, Any]:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        stream = agent.parts.stream
+        return {
+            "pid": os.getpid(),
+            "agent": str(made.elected.address) if made.elected else None,
+            "sub_agent": stream.identity.sub_agent,
+            "uptime_s": round(time.time() - self.began),
+            "cpu_s": round(used.ru_utime + used.ru_stime, 3),
+            "memory_kb": used.ru_maxrss,
+            "datagrams": stream.sent,
+            "samples": dict(stream.told),
+            "refused": dict(stream.refused),
+            "failures": dict(agent.failures),
+            "data_sources": len(agent.parts.schedule),
+            "notes": made.notes(),
+        }
