@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Of this host, whatever it is: what cannot be had is named, and the rest is there."""
+
+from __future__ import annotations
+
+import socket
+from uuid import UUID
+
+import pytest
+
+from fleutan.config import Agent as Settings
+from fleutan.config.agents import Sampling, Tap
+from fleutan.config.sections import changed
+from fleutan.linux import capabilities
+from fleutan.programs.agent.assembling import REFRESH, Assembly
+from fleutan.programs.agent.settings import Effective
+from fleutan.programs.agent.stream import Stream
+from fleutan.sources.collectors import Collectors
+
+needs_raw = pytest.mark.skipif(bool(capabilities.missing(("CAP_NET_RAW",))), reason="needs CAP_NET_RAW")
+LO = socket.if_nametoindex("lo")
+TAPS = {"packets.source": ("socket",), "packets.devices": (Tap("lo"),), "drops.on": False}
+
+
+def effective(**more: object) -> Effective:
+    return Effective(changed(Settings(), {"address": "192.0.2.7", **more}), {})
+
+
+@needs_raw
+def test_devices_are_sampled_at_their_rates() -> None:
+    with Assembly(effective(**TAPS, sampling=Sampling(50, bps_ratio=0))) as made:
+        assert [tap.wanted for tap in made.flows] == [("lo", 50)]  # type: ignore[attr-defined]
+        assert made.rates() == {LO: ("lo", 50)}
+        assert (made.discards, made.lacks, made.notes()) == ([], {}, [])
+        assert made.identity.address == bytes([192, 0, 2, 7])
+        assert not made.refresh(0.0)
+        assert not made.refresh(REFRESH / 2)
+        assert not made.refresh(REFRESH)
+        assert [one.name for one in made.interfaces() if one.loopback] == ["lo"]
+    assert made.taps is not None
+    assert made.taps.open == []
+
+
+def test_a_rate_of_none_is_no_sampling() -> None:
+    with Assembly(effective(**TAPS, sampling=Sampling(0, bps_ratio=0))) as made:
+        assert made.flows == []
+
+
+def test_what_cannot_be_had_is_named_and_the_rest_is_there() -> None:
+    settings = {"packets.source": ("nflog",), "packets.nflog_group": 70_000, "drops.on": False}
+    with Assembly(effective(**settings, uuid=UUID(int=5))) as made:
+        assert list(made.lacks) == ["nflog"]
+        assert made.notes() == [f"nflog: {made.lacks['nflog']}"]
+        assert len(made.counters) >= 2
+        with Collectors([]) as collectors:
+            agent = made.agent(collectors)
+            agent.step(0.0)
+            assert agent.failures == {}
+
+
+def test_a_stream_goes_on_where_the_agent_is_the_same() -> None:
+    none = {"packets.source": ("none",), "drops.on": False}
+    with Collectors([]) as collectors:
+        streams: list[Stream] = []
+        for more in ({}, {"polling": 0}, {"sub_agent_id": 5}):
+            with Assembly(effective(**none, **more)) as made:
+                agent = made.agent(collectors, streams[-1] if streams else None)
+                streams.append(agent.parts.stream)
+                assert bool(agent.parts.counters) == (more != {"polling": 0})
+    assert streams[0] is streams[1]
+    assert streams[2] is not streams[0]
+
+
+def test_an_address_is_elected() -> None:
+    with Assembly(Effective(changed(Settings(), {"packets.source": ("none",), "drops.on": False}), {})) as made:
+        assert made.elected is not None
+        assert len(made.identity.address) in (4, 16)
+
+
+@pytest.mark.skipif(bool(capabilities.missing(("CAP_BPF", "CAP_PERFMON"))), reason="needs CAP_BPF and CAP_PERFMON")
+def test_dropped_packets_are_told() -> None:
+    with Assembly(effective(**{"packets.source": ("none",)})) as made:
+        assert len(made.discards) >= 1
+        assert "drops" not in made.lacks

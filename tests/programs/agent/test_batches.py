@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from tests.exports.sflow.test_packets import read
+
+from fleutan.column import text_column
+from fleutan.exports.sflow.packets import samples
+from fleutan.programs.agent.batches import Read, of_discards, of_kernel
+from fleutan.protocols.sflow.batches import Sampled
+from fleutan.protocols.sflow.layouts import DISCARDED_PACKET, FLOW_SAMPLE_EXPANDED
+from fleutan.protocols.sflow.layouts.xdr import Layout
+from fleutan.protocols.sflow.samples import Sample
+from fleutan.protocols.spans import joined
+from fleutan.sources.discarded import Discards
+from fleutan.sources.packets.kernel_samples import KernelSamples
+
+ONES = np.ones(3, np.int64)
+HEADERS = [b"one" * 9, b"", b"three"]
+
+
+def written(layout: Layout, found: Sampled | None) -> list[Sample]:
+    assert found is not None
+    head = {**found.head, "sequence_number": np.arange(found.header.rows)}
+    return read(samples(layout, replace(found, head=head)))
+
+
+def elements(sample: Sample) -> list[tuple[str, tuple[object, ...]]]:
+    return [(one.layout.name, one.values) for one in sample.elements if one.layout]
+
+
+def kernel_samples(rows: int = 3) -> KernelSamples:
+    row = np.arange(rows, dtype=np.int64)
+    return KernelSamples(
+        at_ns=row * 10**9,
+        ifindex=row + 5,
+        egress=row > 0,
+        rate=row + 100,
+        pool=row + 1000,
+        drops=row,
+        input=row + 5,
+        output=row + 7,
+        protocol=ONES[:rows],
+        length=row + 60,
+        stripped=ONES[:rows] * 4,
+        header=joined(HEADERS[:rows]),
+        queue=row - 1,
+        depth=row * 100 - 1,
+        delay=-ONES[:rows],
+    )
+
+
+def test_what_the_kernel_sampled_has_what_is_known_of_its_queue() -> None:
+    found = written(FLOW_SAMPLE_EXPANDED, of_kernel(kernel_samples()))
+    assert [one.named() for one in found] == [
+        {
+            "sequence_number": row,
+            "ds_class": 0,
+            "ds_index": row + 5,
+            "sampling_rate": row + 100,
+            "sample_pool": row + 1000,
+            "drops": row,
+            "input_format": 0,
+            "input_value": row + 5,
+            "output_format": 0,
+            "output_value": row + 7,
+        }
+        for row in range(3)
+    ]
+    assert elements(found[0]) == [("sampled_header", (1, 60, 4, HEADERS[0]))]
+    assert elements(found[2]) == [
+        ("sampled_header", (1, 62, 4, HEADERS[2])),
+        ("extended_timestamp", (2 * 10**9,)),
+        ("extended_egress_queue", (1,)),
+        ("extended_queue_depth", (199,)),
+    ]
+    assert of_kernel(kernel_samples(0)) is None
+
+
+def discards(traps: list[str | None], groups: list[str | None]) -> Discards:
+    row = np.arange(3, dtype=np.int64)
+    return Discards(
+        at_ns=row * 10**9,
+        ifindex=row,
+        input=row + 1,
+        output=row + 2,
+        reason=row + 256,
+        linux_reason=text_column(["NO_SOCKET", None, "NO_SOCKET"]),
+        symbol=text_column([None, "tcp_v4_rcv", "ip_forward"]),
+        trap_group=text_column(groups),
+        trap=text_column(traps),
+        protocol=ONES,
+        length=row + 60,
+        stripped=ONES * 4,
+        header=joined(HEADERS),
+        drops=row * 5,
+        cookie=row,
+        netns=row,
+    )
+
+
+def test_dropped_packets_have_reason_function_and_trap() -> None:
+    found = written(DISCARDED_PACKET, of_discards(discards([None, "ttl", "ttl"], [None, "l3", None])))
+    assert found[1].named() == {
+        "sequence_number": 1,
+        "ds_class": 0,
+        "ds_index": 1,
+        "drops": 5,
+        "input": 2,
+        "output": 3,
+        "reason": 257,
+    }
+    assert elements(found[0])[1:] == [("extended_linux_drop_reason", (b"NO_SOCKET",))]
+    assert elements(found[1])[1:] == [
+        ("extended_timestamp", (10**9,)),
+        ("extended_function", (b"tcp_v4_rcv",)),
+        ("extended_hw_trap", (b"l3", b"ttl")),
+    ]
+    assert elements(found[2])[2:] == [
+        ("extended_function", (b"ip_forward",)),
+        ("extended_linux_drop_reason", (b"NO_SOCKET",)),
+        ("extended_hw_trap", (b"", b"ttl")),
+    ]
+
+
+def test_without_traps_there_is_no_such_structure() -> None:
+    found = written(DISCARDED_PACKET, of_discards(discards([None] * 3, [None] * 3)))
+    assert all("extended_hw_trap" not in dict(elements(one)) for one in found)
+    empty = discards([None] * 3, [None] * 3)
+    assert of_discards(replace(empty, at_ns=empty.at_ns[:0])) is None
+
+
+def test_a_source_is_read_until_nothing_is_there() -> None:
+    class Source:
+        def __init__(self) -> None:
+            self.found = [kernel_samples(), None]
+
+        def wait(self, seconds: float) -> None:
+            assert seconds == 3
+
+        def read(self) -> KernelSamples | None:
+            return self.found.pop(0)
+
+    one = Read(Source(), of_kernel)
+    one.wait(3)
+    batch = one.batch(0.0)
+    assert batch is not None
+    assert batch.header.rows == 3
+    assert one.batch(0.0) is None
