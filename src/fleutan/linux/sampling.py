@@ -118,6 +118,7 @@ class Sampling:
             made.setsockopt(_SOL_PACKET, _RX_RING, _REQUEST.pack(_BLOCK, self._blocks, self._size, frames))
             area = mmap(made.fileno(), self._blocks * _BLOCK, MAP_SHARED, PROT_READ | PROT_WRITE)
             self._frames = np.frombuffer(area, np.uint8).reshape(frames, self._size)
+            self._nothing = captured(self._frames[:0].copy())
             if self._device:
                 self._bind(made)
             self._held = held.pop_all()
@@ -138,6 +139,8 @@ class Sampling:
         """What came since the call before."""
         frames = self._frames
         status = frames[:, :4].view(np.uint32)[:, 0]
+        if not status[self._head] & _USER:  # frames are filled in order
+            return self._nothing
         ready = np.flatnonzero(status & _USER)
         ready = np.roll(ready, -int(np.searchsorted(ready, self._head)))  # in the order in which they were filled
         taken = frames[ready]

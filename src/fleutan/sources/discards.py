@@ -70,6 +70,7 @@ class DiscardedPackets:
         self._kernel = kernel(bounds.limit, bounds.header, ignored, bool(bounds.hide), bounds.only_own)
         self._breaker = Breaker(bounds.most, bounds.seconds)
         self._nameless = False
+        self._nothing: Discards | None = None
         self._trouble = ""
 
     def __enter__(self) -> Self:
@@ -88,7 +89,9 @@ class DiscardedPackets:
         self._switch()
         found = self._kernel.read()
         if not len(found.at_ns):
-            return discards_of(found, self._kernel.netns, {}, {}, {})
+            if self._nothing is None:
+                self._nothing = discards_of(found, self._kernel.netns, {}, {}, {})
+            return self._nothing
         functions = self._around.functions(np.unique(found.location).tolist())
         self._nameless = not functions
         hidden = [place for place, name in functions.items() if self._hide and self._hide.search(name)]

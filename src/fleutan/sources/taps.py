@@ -114,6 +114,8 @@ class Tap:
     def batch(self, _: float) -> Sampled | None:
         """What came since the last time."""
         found = self._sampling.read()
+        if not len(found.ifindex):
+            return None
         types, rows = _kinds(found)
         if not len(rows):
             return None
