@@ -111,6 +111,14 @@ def test_a_program_that_is_not_there_is_named_as_such() -> None:
 
 
 @needs_bpf
+def test_a_program_has_a_descriptor() -> None:
+    with BpfObject("sockets", ELF, TICKS) as programs:
+        assert "bpf-prog" in os.readlink(f"/proc/self/fd/{programs.descriptor('tcp')}")
+        with pytest.raises(NotSupported, match="No such file"):
+            programs.descriptor("sctp")
+
+
+@needs_bpf
 def test_the_verifiers_own_words_say_why_it_refuses() -> None:
     proprietary = ELF.replace(b"Dual BSD/GPL", b"Proprietary\0")
     assert re.search("from non-GPL compatible program|GPL-restricted function", reason(proprietary))

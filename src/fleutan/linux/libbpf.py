@@ -185,6 +185,13 @@ class BpfObject:
         except _Failure as failure:
             raise self._not_supported(failure, str) from None
 
+    def descriptor(self, program: str) -> int:
+        """The file descriptor of a program; the object owns it.  Raises NotSupported where there is none."""
+        try:
+            return self._call("bpf_program__fd", self._program(program))
+        except _Failure as failure:
+            raise self._not_supported(failure, str) from None
+
     def runs(self, program: str) -> Runs:
         """How often a program ran, for how long, and how often it could not.  Raises NotSupported.
 
