@@ -60,12 +60,12 @@ def test_what_is_written_is_read(rows: list[tuple[bytes, bool, bool, bytes]], la
         assert sample.layout is layout
         assert sample.values == tuple(column[at] for column in heads(layout, len(rows)).values())
         expected.append(("sampled_header", (1, len(header) + 4, 4, header)))
+        if symbol:
+            expected.append(("extended_function", (symbol,)))
         if is_timed:
             expected.append(("extended_timestamp", (at + (1 << 60),)))
         if is_tcp:
             expected.append(("extended_tcp_info", tuple(at + place for place in range(len(fields)))))
-        if symbol:
-            expected.append(("extended_function", (symbol,)))
         assert [(one.layout.name, one.values) for one in sample.elements if one.layout] == expected
 
 

@@ -8,13 +8,15 @@ from tests.exports.sflow.test_packets import read
 
 from fleutan.column import text_column
 from fleutan.exports.sflow.packets import samples
-from fleutan.programs.agent.batches import Read, of_discards, of_kernel
+from fleutan.programs.agent.batches import Both, Read, of_discards, of_kernel, of_packets
 from fleutan.protocols.sflow.batches import Sampled
 from fleutan.protocols.sflow.layouts import DISCARDED_PACKET, FLOW_SAMPLE_EXPANDED
 from fleutan.protocols.sflow.layouts.xdr import Layout
 from fleutan.protocols.sflow.samples import Sample
 from fleutan.protocols.spans import joined
+from fleutan.records import Records
 from fleutan.sources.discarded import Discards
+from fleutan.sources.packets.columns import Packets, Tap, Totals
 from fleutan.sources.packets.kernel_samples import KernelSamples
 
 ONES = np.ones(3, np.int64)
@@ -114,11 +116,11 @@ def test_dropped_packets_have_reason_function_and_trap() -> None:
     }
     assert elements(found[0])[1:] == [("extended_linux_drop_reason", (b"NO_SOCKET",))]
     assert elements(found[1])[1:] == [
-        ("extended_timestamp", (10**9,)),
         ("extended_function", (b"tcp_v4_rcv",)),
         ("extended_hw_trap", (b"l3", b"ttl")),
+        ("extended_timestamp", (10**9,)),
     ]
-    assert elements(found[2])[2:] == [
+    assert elements(found[2])[1:-1] == [
         ("extended_function", (b"ip_forward",)),
         ("extended_linux_drop_reason", (b"NO_SOCKET",)),
         ("extended_hw_trap", (b"", b"ttl")),
@@ -130,6 +132,60 @@ def test_without_traps_there_is_no_such_structure() -> None:
     assert all("extended_hw_trap" not in dict(elements(one)) for one in found)
     empty = discards([None] * 3, [None] * 3)
     assert of_discards(replace(empty, at_ns=empty.at_ns[:0])) is None
+
+
+TCP = {"snd_mss": 1448, "rtt_us": 120, "retrans": 3}
+
+
+def socket_packets() -> Packets:
+    row = np.arange(3, dtype=np.int64)
+    first, last = row == 0, row == 2
+    columns = dict.fromkeys(("rate", "pool", "drops", "input", "output", "stripped"), row * 0)
+    columns |= {"at_ns": row + 10**9, "ifindex": np.array([5, 5, 7]), "protocol": ONES, "length": row + 60}
+    columns |= {"in_vlan": row + 100, "in_priority": row, "direction": row + 1, **{k: row + v for k, v in TCP.items()}}
+    known = {"in_vlan": first, "in_priority": first, "direction": last, "rtt_us": last & False}
+    return Packets(Records(3, columns, known), joined(HEADERS))
+
+
+class Sampler:
+    """Gives these packets once."""
+
+    def __init__(self) -> None:
+        self.found: list[Packets | None] = [socket_packets(), None]
+
+    def wait(self, seconds: float) -> None:
+        assert seconds > 0
+
+    def read(self) -> Packets | None:
+        return self.found.pop(0)
+
+    def totals(self) -> dict[Tap, Totals]:
+        return {Tap(5, False): Totals(100, 1), Tap(5, True): Totals(1000, 2), Tap(9, True): Totals(1, 1)}
+
+
+def test_both_ways_of_a_device_are_one_data_source() -> None:
+    both = Both(Sampler())
+    found = written(FLOW_SAMPLE_EXPANDED, both.batch(0.0))
+    told = [(one.named()["ds_index"], one.named()["sample_pool"], one.named()["drops"]) for one in found]
+    assert told == [(5, 1100, 3), (5, 1100, 3), (7, 0, 0)]
+    assert both.batch(0.0) is None
+
+
+def test_a_packet_has_the_state_of_its_connection_or_the_time() -> None:
+    found = written(FLOW_SAMPLE_EXPANDED, of_packets(socket_packets(), {}))
+    unknown = 0xFFFF_FFFF
+    assert elements(found[0])[1:] == [
+        ("extended_switch", (100, 0, unknown, unknown)),
+        ("extended_timestamp", (10**9,)),
+    ]
+    assert elements(found[1])[1:] == [("extended_timestamp", (10**9 + 1,))]
+    ((name, _),) = elements(found[2])[1:]
+    assert name == "extended_tcp_info"
+    state = found[2].elements[1].named()
+    assert (state["direction"], state["snd_mss"], state["retrans"]) == (3, 1450, 5)
+    assert (state["rtt"], state["pmtu"]) == (unknown, unknown)
+    plain = written(FLOW_SAMPLE_EXPANDED, of_packets(socket_packets(), {}, tcp=False))
+    assert elements(plain[2])[1:] == [("extended_timestamp", (10**9 + 2,))]
 
 
 def test_a_source_is_read_until_nothing_is_there() -> None:

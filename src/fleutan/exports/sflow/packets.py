@@ -45,11 +45,11 @@ def samples(layout: Layout, batch: Sampled) -> list[bytes]:
     out, at = np.zeros(int(ends[-1]) if n else 0, np.uint8), ends - sizes
     _put(out, at, [np.full(n, layout.tag), sizes - _NUMBER, *(batch.head[one.name] for one in head), elements])
     at = _headers(out, at + begun, batch, padded)
-    for one in batch.structures:
-        at = _structure(out, at, one)
     for spans in batch.ready:
         _copy(out, at, spans)
         at = at + spans.sizes
+    for one in batch.structures:
+        at = _structure(out, at, one)
     whole = out.tobytes()
     return [whole[start:end] for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +16,9 @@ from uuid import UUID
 
 from fleutan.errors import FleutanError
 from fleutan.programs.agent import Agent, Packets, Parts
-from fleutan.programs.agent.batches import Read, of_discards, of_kernel
+from fleutan.programs.agent.batches import Both, Read, of_discards, of_kernel
 from fleutan.programs.agent.election import Elected, elect
-from fleutan.programs.agent.explaining import Lack, in_use
+from fleutan.programs.agent.explaining import AUTO, Lack
 from fleutan.programs.agent.rates import Interface, rate
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.settings import Effective
@@ -32,8 +32,11 @@ from fleutan.sources.counters.devices import Interface as Device
 from fleutan.sources.counters.host import HostCounters
 from fleutan.sources.counters.interfaces import InterfaceCounters
 from fleutan.sources.discards import Bounds, DiscardedPackets
+from fleutan.sources.packets.columns import Tap
 from fleutan.sources.packets.nflog import NflogSource
 from fleutan.sources.packets.psample import Groups, PsampleSource
+from fleutan.sources.packets.sampler import BpfSampler
+from fleutan.sources.taps import Tap as SocketTap
 from fleutan.sources.taps import Taps, Wanted
 from fleutan.sources.trapped import TrappedPackets
 
@@ -57,6 +60,7 @@ class Assembly:
     discards: list[Packets] = field(default_factory=list)
     counters: list[CounterSource] = field(default_factory=list)
     taps: Taps | None = None
+    sampler: BpfSampler | None = None
     _noted: dict[str, Callable[[], list[str]]] = field(default_factory=dict)
     _refreshed: float = float("-inf")
 
@@ -65,8 +69,7 @@ class Assembly:
         self._elect()
         uuid = settings.uuid.bytes if isinstance(settings.uuid, UUID) else None
         self.counters += [HostCounters(self.devices, uuid, socket.gethostname()), InterfaceCounters(self.devices)]
-        for name in in_use(settings.packets.source, {}):
-            self._try(name, self._ways()[name])
+        self._packets(settings.packets.source)
         if settings.drops.on:
             self._try("drops", self._drops)
         return self
@@ -111,6 +114,8 @@ class Assembly:
         if now - self._refreshed < REFRESH:
             return False
         self._refreshed = now
+        if self.sampler is not None:
+            self.sampler.want(self._ways_of(self.rates()))
         if self.taps is not None:
             self.taps.want(self.rates())
             self._taps_open()
@@ -130,17 +135,36 @@ class Assembly:
             return
         self.elected = elect(self.effective.agent, known, self.elected)
 
-    def _try(self, name: str, open_: Callable[[], None]) -> None:
+    def _try(self, name: str, open_: Callable[[], None]) -> bool:
         try:
             open_()
         except FleutanError as error:
             self.lacks[name] = Lack((), str(error))
+        return name not in self.lacks
+
+    def _packets(self, said: Sequence[str]) -> None:
+        """Opens where packets come from; of ``auto`` the first that can be."""
+        ways = self._ways()
+        for name in said:
+            if name == "auto":
+                next((way for way in AUTO if self._try(way, ways[way])), None)
+            elif name != "none":
+                self._try(name, ways[name])
 
     def _ways(self) -> Mapping[str, Callable[[], None]]:
         return {"bpf": self._bpf, "socket": self._sockets, "psample": self._psample, "nflog": self._nflog}
 
     def _bpf(self) -> None:
-        self._sockets()
+        settings = self.effective.agent
+        sampler: BpfSampler = self._open("bpf", BpfSampler(header=settings.header_bytes or 1))
+        self.sampler = sampler
+        sampler.want(self._ways_of(self.rates()))
+        self.flows.append(Both(sampler, settings.tcp))
+
+    def _ways_of(self, rates: Mapping[int, Wanted]) -> dict[Tap, int]:
+        direction = self.effective.agent.packets.direction
+        ways = [egress for egress, name in ((False, "ingress"), (True, "egress")) if direction in ("both", name)]
+        return {Tap(ifindex, egress): one.one_in for ifindex, one in rates.items() for egress in ways}
 
     def _sockets(self) -> None:
         if self.taps is not None:
@@ -151,7 +175,7 @@ class Assembly:
 
     def _taps_open(self) -> None:
         assert self.taps is not None  # noqa: S101  # who calls has looked
-        others = [one for one in self.flows if isinstance(one, Read)]
+        others = [one for one in self.flows if not isinstance(one, SocketTap)]
         self.flows[:] = [*self.taps.open, *others]
 
     def _carried(self, wanted: list[int]) -> dict[int, int]:

@@ -29,7 +29,8 @@ class Sampled:
 
     ``head`` are the fields of the sample before its elements; ``protocol``, ``length`` and
     ``stripped`` those of ``sampled_header`` before ``header``.  ``ready`` are elements that are
-    encoded already, none where a string is empty: each ``n`` strings.
+    encoded already, none where a string is empty: each ``n`` strings.  They come behind the header,
+    ``structures`` behind them.
     """
 
     head: Mapping[str, Ints]
