@@ -17,8 +17,10 @@ from tests.namespaces.conftest import PLAIN, Host, World
 
 from fleutan.linux import namespaces, traffic
 from fleutan.linux.packets import attaching
+from fleutan.sources.packets.choosing import Sampler
 from fleutan.sources.packets.columns import INTERNAL, Packets, Tap
 from fleutan.sources.packets.sampler import BpfSampler
+from fleutan.sources.packets.tapping import SocketSampler
 
 pytestmark = pytest.mark.usefixtures("needs_bpf")
 
@@ -43,7 +45,7 @@ def namespace(host: Host) -> namespaces.Namespace:
 class Look:
     """A sampler whose samples are gathered."""
 
-    def __init__(self, sampler: BpfSampler) -> None:
+    def __init__(self, sampler: Sampler) -> None:
         self.sampler, self._parts = sampler, list[Packets]()
 
     def take(self) -> None:
@@ -381,6 +383,23 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
 """
 
 
+def test_packet_sockets_give_as_many_octets_where_there_is_no_bpf(world: World, held: ExitStack) -> None:
+    near, far = quiet_pair(world)
+    rates = both(near, 10)
+    sampler = held.enter_context(SocketSampler(namespace(near)))
+    sampler.want(rates)
+    look = Look(sampler)
+    out = Tap(index_of(near), egress=True)
+    truth = Truth(held.enter_context(traffic.Counting()))
+    iperf(near, far, [look], "-u", "-b", "50M", "-l", "500", "-t", "1")
+    packets, octets = truth.of(near, out.ifindex, sent=True)
+    mine = look.column("egress") & np.array([is_for_the_server(header) for header in look.headers()])
+    lengths = look.column("length")[mine] - FCS
+    assert abs(len(lengths) * 10 - packets) < SIGMAS * np.sqrt(packets * 9)
+    assert abs(lengths.sum() * 10 - octets) < SIGMAS * 10 * np.sqrt((lengths.astype(float) ** 2).sum())
+    assert (look.column("input")[mine] == INTERNAL).all()
+
+
 # -- what comes and goes
 
 
@@ -432,6 +451,7 @@ _SAMPLES = """
 import sys, time
 from fleutan.sources.packets.columns import Tap
 from fleutan.sources.packets.sampler import BpfSampler
+from fleutan.sources.packets.tapping import SocketSampler
 with BpfSampler(tcx=sys.argv[2] == "tcx") as sampler:
     sampler.want({Tap(int(sys.argv[1]), egress): 10 for egress in (False, True)})
     print("ready" if not sampler.notes() else sampler.notes(), flush=True)

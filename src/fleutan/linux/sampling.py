@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One of so many packets of a device or of all, by a packet socket whose ring is read where it lies.
+"""One of so many packets of all devices, by a packet socket whose ring is read where it lies.
 
 A filter in the kernel draws lots for each packet and keeps its first octets (SKF_AD_RANDOM), so
 that those that are not meant cost next to nothing.  The network namespace is that of the calling
@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fleutan.errors import Gone, NotSupported, UsageError
+from fleutan.errors import NotSupported, UsageError
 from fleutan.linux.rawsockets import attach
 
 Ints = NDArray[np.int64]
@@ -30,7 +30,7 @@ LONGEST = 4096
 ROOM = 4 << 20
 #: sll_pkttype of a packet that this host sends.
 OUTGOING = 4
-_ALL = 0x0003  # ETH_P_ALL
+ALL = 0x0003  # ETH_P_ALL
 _SOL_PACKET, _RX_RING, _STATISTICS, _VERSION = 263, 5, 6, 10
 _V2 = 1
 _BLOCK = 1 << 16
@@ -87,17 +87,15 @@ class Captured(NamedTuple):
 class Sampling:
     """While it is entered one of ``one_in`` packets of this namespace is kept with its first ``snaplen`` octets.
 
-    ``device`` names the one whose packets are meant, empty are all.  Making one raises UsageError for
-    numbers that are none; entering raises NotSupported without CAP_NET_RAW, Gone where there is no
-    such device.
+    Making one raises UsageError for numbers that are none; entering raises NotSupported without CAP_NET_RAW.
     """
 
-    def __init__(self, snaplen: int, one_in: int = 1, room: int = ROOM, device: str = "") -> None:
+    def __init__(self, snaplen: int, one_in: int = 1, room: int = ROOM) -> None:
         if not 1 <= snaplen <= LONGEST:
             raise UsageError(f"{snaplen} octets of a packet cannot be kept; at least 1 and at most {LONGEST} can")
         if not 1 <= one_in < 1 << 32:
             raise UsageError(f"one of {one_in} packets is no sample; say 1 or more")
-        self.snaplen, self.one_in, self._device = snaplen, one_in, device
+        self.snaplen, self.one_in = snaplen, one_in
         self._size = max(_LEAST_FRAME, 1 << (_BEFORE + snaplen - 1).bit_length())
         self._blocks = max(1, room // _BLOCK)
         self._head = self._dropped = 0
@@ -105,13 +103,12 @@ class Sampling:
     def __enter__(self) -> Self:
         with ExitStack() as held:
             try:
-                # One of a device hears nothing until it is bound.
-                heard = 0 if self._device else socket.htons(_ALL)
-                made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, heard)
+                made = self._opened()
             except PermissionError:
                 raise NotSupported("packets", "needs CAP_NET_RAW", "run as root") from None
             self._socket = held.enter_context(made)
-            attach(made, [program(self.snaplen, self.one_in)])
+            attach(made, [self._filter()])
+            self._bind()
             made.setsockopt(_SOL_PACKET, _VERSION, _V2)
             frames = self._blocks * _BLOCK // self._size
             # Which also throws away what came before the filter stood.
@@ -119,21 +116,23 @@ class Sampling:
             area = mmap(made.fileno(), self._blocks * _BLOCK, MAP_SHARED, PROT_READ | PROT_WRITE)
             self._frames = np.frombuffer(area, np.uint8).reshape(frames, self._size)
             self._nothing = captured(self._frames[:0].copy())
-            if self._device:
-                self._bind(made)
             self._held = held.pop_all()
         return self
-
-    def _bind(self, made: socket.socket) -> None:
-        try:
-            made.bind((self._device, _ALL))
-        except OSError as error:
-            del self._frames
-            raise Gone(f"device {self._device}: {(error.strerror or str(error)).lower()}") from None
 
     def __exit__(self, *_: object) -> None:
         del self._frames  # the mapping goes with the last array that looks at it
         self._held.close()
+
+    def _opened(self) -> socket.socket:
+        """The socket: that of all devices."""
+        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.htons(ALL))
+
+    def _filter(self) -> bytes:
+        """The program that draws the lots."""
+        return program(self.snaplen, self.one_in)
+
+    def _bind(self) -> None:
+        """Chooses the device, once the filter stands."""
 
     def read(self) -> Captured:
         """What came since the call before."""

@@ -16,6 +16,7 @@ from fleutan.programs.agent.assembling import REFRESH, Assembly
 from fleutan.programs.agent.settings import Effective
 from fleutan.programs.agent.stream import Stream
 from fleutan.sources.collectors import Collectors
+from fleutan.sources.packets.columns import Tap as Sampled
 
 needs_raw = pytest.mark.skipif(bool(capabilities.missing(("CAP_NET_RAW",))), reason="needs CAP_NET_RAW")
 LO = socket.if_nametoindex("lo")
@@ -29,21 +30,20 @@ def effective(**more: object) -> Effective:
 @needs_raw
 def test_devices_are_sampled_at_their_rates() -> None:
     with Assembly(effective(**TAPS, sampling=Sampling(50, bps_ratio=0))) as made:
-        assert [tap.wanted for tap in made.flows] == [("lo", 50)]  # type: ignore[attr-defined]
-        assert made.rates() == {LO: ("lo", 50)}
+        assert made.rates() == {LO: 50}
+        assert len(made.flows) == len(made.samplers) == 1
+        assert {*made.samplers[0].totals()} == {Sampled(LO, False), Sampled(LO, True)}
         assert (made.discards, made.lacks, made.notes()) == ([], {}, [])
         assert made.identity.address == bytes([192, 0, 2, 7])
         assert not made.refresh(0.0)
         assert not made.refresh(REFRESH / 2)
         assert not made.refresh(REFRESH)
         assert [one.name for one in made.interfaces() if one.loopback] == ["lo"]
-    assert made.taps is not None
-    assert made.taps.open == []
 
 
 def test_a_rate_of_none_is_no_sampling() -> None:
     with Assembly(effective(**TAPS, sampling=Sampling(0, bps_ratio=0))) as made:
-        assert made.flows == []
+        assert made.samplers[0].totals() == {}
 
 
 def test_what_cannot_be_had_is_named_and_the_rest_is_there() -> None:

@@ -32,12 +32,12 @@ from fleutan.sources.counters.devices import Interface as Device
 from fleutan.sources.counters.host import HostCounters
 from fleutan.sources.counters.interfaces import InterfaceCounters
 from fleutan.sources.discards import Bounds, DiscardedPackets
+from fleutan.sources.packets.choosing import Sampler
 from fleutan.sources.packets.columns import Tap
 from fleutan.sources.packets.nflog import NflogSource
 from fleutan.sources.packets.psample import Groups, PsampleSource
 from fleutan.sources.packets.sampler import BpfSampler
-from fleutan.sources.taps import Tap as SocketTap
-from fleutan.sources.taps import Taps, Wanted
+from fleutan.sources.packets.tapping import SocketSampler
 from fleutan.sources.trapped import TrappedPackets
 
 #: How often devices, addresses and rates are looked at again, in seconds.
@@ -59,8 +59,7 @@ class Assembly:
     flows: list[Packets] = field(default_factory=list)
     discards: list[Packets] = field(default_factory=list)
     counters: list[CounterSource] = field(default_factory=list)
-    taps: Taps | None = None
-    sampler: BpfSampler | None = None
+    samplers: list[Sampler] = field(default_factory=list)
     _noted: dict[str, Callable[[], list[str]]] = field(default_factory=dict)
     _refreshed: float = float("-inf")
 
@@ -99,14 +98,14 @@ class Assembly:
         """What there is of devices now, as far as rates depend on it."""
         return [_facts(one) for one in self.devices.table(1.0).values()]
 
-    def rates(self) -> dict[int, Wanted]:
-        """Of which devices packets are sampled, and one in how many."""
+    def rates(self) -> dict[int, int]:
+        """Of which devices packets are sampled, by their number, and one in how many."""
         settings = self.effective.agent
         found = {}
         for tapped in choose(settings.packets, self.interfaces()):
             one = tapped.interface
             if tapped.tap is not None and (one_in := rate(settings.sampling, one, tapped.tap).one_in):
-                found[one.ifindex] = Wanted(one.name, one_in)
+                found[one.ifindex] = one_in
         return found
 
     def refresh(self, now: float) -> bool:
@@ -114,11 +113,8 @@ class Assembly:
         if now - self._refreshed < REFRESH:
             return False
         self._refreshed = now
-        if self.sampler is not None:
-            self.sampler.want(self._ways_of(self.rates()))
-        if self.taps is not None:
-            self.taps.want(self.rates())
-            self._taps_open()
+        for sampler in self.samplers:
+            sampler.want(self._ways_of(self.rates()))
         before = self.elected
         self._elect()
         return (before and before.address) != (self.elected and self.elected.address)
@@ -155,32 +151,21 @@ class Assembly:
         return {"bpf": self._bpf, "socket": self._sockets, "psample": self._psample, "nflog": self._nflog}
 
     def _bpf(self) -> None:
-        settings = self.effective.agent
-        sampler: BpfSampler = self._open("bpf", BpfSampler(header=settings.header_bytes or 1))
-        self.sampler = sampler
-        sampler.want(self._ways_of(self.rates()))
-        self.flows.append(Both(sampler, settings.tcp))
-
-    def _ways_of(self, rates: Mapping[int, Wanted]) -> dict[Tap, int]:
-        direction = self.effective.agent.packets.direction
-        ways = [egress for egress, name in ((False, "ingress"), (True, "egress")) if direction in ("both", name)]
-        return {Tap(ifindex, egress): one.one_in for ifindex, one in rates.items() for egress in ways}
+        self._sample("bpf", BpfSampler(header=self.effective.agent.header_bytes or 1))
 
     def _sockets(self) -> None:
-        if self.taps is not None:
-            return
-        self.taps = self._open("socket", Taps(self.effective.agent.header_bytes or 1, self._carried))
-        self.taps.want(self.rates())
-        self._taps_open()
+        self._sample("socket", SocketSampler(header=self.effective.agent.header_bytes or 1))
 
-    def _taps_open(self) -> None:
-        assert self.taps is not None  # noqa: S101  # who calls has looked
-        others = [one for one in self.flows if not isinstance(one, SocketTap)]
-        self.flows[:] = [*self.taps.open, *others]
+    def _sample(self, name: str, made: AbstractContextManager[Sampler]) -> None:
+        sampler: Sampler = self._open(name, made)
+        sampler.want(self._ways_of(self.rates()))
+        self.samplers.append(sampler)
+        self.flows.append(Both(sampler, self.effective.agent.tcp))
 
-    def _carried(self, wanted: list[int]) -> dict[int, int]:
-        found = self.devices.stats(wanted)
-        return {index: one.rx_packets + one.tx_packets for index, one in found.items()}
+    def _ways_of(self, rates: Mapping[int, int]) -> dict[Tap, int]:
+        direction = self.effective.agent.packets.direction
+        ways = [egress for egress, name in ((False, "ingress"), (True, "egress")) if direction in ("both", name)]
+        return {Tap(ifindex, egress): one_in for ifindex, one_in in rates.items() for egress in ways}
 
     def _psample(self) -> None:
         packets = self.effective.agent.packets

@@ -130,14 +130,14 @@ def of_records(records: Records, octets: np.ndarray, totals: Mapping[Tap, Totals
     columns["egress"] = values["egress"] != 0
     ethernet = values["ethernet"] != 0
     fcs = np.where(ethernet, FCS, 0)
-    columns["protocol"] = _beginnings(ethernet, values["protocol"])
+    columns["protocol"] = beginnings(ethernet, values["protocol"])
     columns["length"], columns["stripped"] = found.length + fcs, fcs
     columns["pool"], columns["drops"] = _totals(values["ifindex"], values["egress"], totals)
     header = Spans(found.octets, values["header_at"], values["kept"])
-    _tags(columns, known, header, ethernet)
     _sockets(columns, known, found)
     told = columns["protocol"] != 0
     packets = Packets(Records(len(told), columns, known), header)
+    vlan_tags(packets.columns, header, ethernet)
     return (packets, 0) if told.all() else (packets.take(told), int(np.count_nonzero(~told)))
 
 
@@ -146,7 +146,7 @@ def _taken(records: Records) -> tuple[dict[str, np.ndarray], dict[str, Known]]:
     return columns, {_TAKEN[name]: known for name, known in records.known.items() if name in _TAKEN}
 
 
-def _beginnings(ethernet: Known, ethertype: Ints) -> Ints:
+def beginnings(ethernet: Known, ethertype: Ints) -> Ints:
     """sFlow's header_protocol, 0 where there is none."""
     found = np.where(ethernet, ETHERNET, 0)
     for number_of, kind in _BEGINNINGS:
@@ -163,16 +163,16 @@ def _totals(ifindex: Ints, egress: Ints, totals: Mapping[Tap, Totals]) -> tuple[
     return pool, drops
 
 
-def _tags(columns: dict[str, np.ndarray], known: dict[str, Known], header: Spans, ethernet: Known) -> None:
-    """The first VLAN tag, of the side where the device is."""
+def vlan_tags(records: Records, header: Spans, ethernet: Known) -> None:
+    """Adds the first VLAN tag of each packet, on the side where its device is."""
     tagged = ethernet & (header.sizes >= _ADDRESSES + 4)
     tagged &= np.isin(number(header.octets, header.starts + _ADDRESSES, 2), _TAGS)
     if not tagged.any():
         return
-    tag = number(header.octets, header.starts + _ADDRESSES + 2, 2)
-    for side, rows in (("in", tagged & ~columns["egress"]), ("out", tagged & columns["egress"])):
-        columns[f"{side}_vlan"], columns[f"{side}_priority"] = tag & 0xFFF, tag >> 13
-        known[f"{side}_vlan"] = known[f"{side}_priority"] = rows
+    tag, egress = number(header.octets, header.starts + _ADDRESSES + 2, 2), records.values["egress"]
+    for side, rows in (("in", tagged & ~egress), ("out", tagged & egress)):
+        for name, values in ((f"{side}_vlan", tag & 0xFFF), (f"{side}_priority", tag >> 13)):
+            records.values[name], records.known[name] = values, rows
 
 
 def _sockets(columns: dict[str, np.ndarray], known: dict[str, Known], found: Segments) -> None:
