@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import socket
+from urllib.request import urlopen
 from uuid import UUID
 
 import pytest
+from tests.faces.cli.test_collecting import free_port
 
 from fleutan.config import Agent as Settings
-from fleutan.config.agents import Sampling, Tap
+from fleutan.config.agents import Place, Sampling, Tap
 from fleutan.config.sections import changed
 from fleutan.linux import capabilities
 from fleutan.programs.agent.assembling import REFRESH, Assembly
+from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.settings import Effective
 from fleutan.programs.agent.stream import Stream
 from fleutan.sources.collectors import Collectors
@@ -83,3 +86,28 @@ def test_dropped_packets_are_told() -> None:
     with Assembly(effective(**{"packets.source": ("none",)})) as made:
         assert len(made.discards) >= 1
         assert "drops" not in made.lacks
+
+
+def test_metrics_are_served_and_applications_heard() -> None:
+    settings = {"packets.source": ("none",), "drops.on": False, "json_port": free_port()}
+    with Assembly(effective(**settings, **{"outputs.metrics": Place("127.0.0.1", 0)})) as made:
+        assert (made.lacks, len(made.outlets), len(made.ready)) == ({}, 1, 1)
+        with Collectors([]) as collectors:
+            agent = made.agent(collectors)
+            agent.parts.schedule = Schedule(30.0, lambda: 0.0)
+            agent.step(0.0)
+            assert agent.failures == {}
+        (metrics,) = made.outlets
+        with urlopen(f"http://127.0.0.1:{metrics.port}/metrics", timeout=10) as answer:  # type: ignore[attr-defined]
+            assert b"fleutan_host_" in answer.read()
+
+
+def test_a_port_that_is_taken_is_named_and_the_rest_is_there() -> None:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        place = Place("127.0.0.1", one.getsockname()[1])
+        settings = {"packets.source": ("none",), "drops.on": False}
+        with Assembly(effective(**settings, **{"outputs.metrics": place})) as made:
+            assert list(made.lacks) == ["metrics"]
+            assert made.outlets == []

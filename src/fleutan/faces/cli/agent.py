@@ -33,6 +33,9 @@ WAYS = ("check", "once", "status")
               help="Octets of each sampled packet.  [default: 128]")  # fmt: skip
 @click.option("--address", metavar="ADDR", help="The agent's own address.  [default: elected]")
 @click.option("--drops/--no-drops", default=None, help="Whether dropped packets are told.  [default: they are]")
+@click.option(
+    "--metrics", metavar="[ADDR:]PORT", help="Serve metrics there for Prometheus too.  [default address: loopback]"
+)
 @click.option("--check", is_flag=True, help="Say what would be exported and why, and what stands in the way.")
 @click.option("--once", is_flag=True, help="Print one round of counters as collectors would read it.")
 @click.option("--status", is_flag=True, help="Say how the agents of this host are, and what they cost.")

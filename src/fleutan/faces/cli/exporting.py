@@ -14,7 +14,7 @@ import click
 
 from fleutan import config
 from fleutan.config import hsflowd
-from fleutan.config.agentkeys import SFLOW, TAPS, targets
+from fleutan.config.agentkeys import PLACE, SFLOW, TAPS, targets
 from fleutan.config.agents import Sampling
 from fleutan.config.values import ADDRESS
 from fleutan.errors import UsageError
@@ -68,9 +68,11 @@ def given(words: Mapping[str, Any]) -> dict[str, Any]:
         ("--collector", "collectors", "collectors", targets(SFLOW)),
         ("--device", "devices", "packets.devices", TAPS),
         ("--address", "address", "address", ADDRESS),
+        ("--metrics", "metrics", "outputs.metrics", PLACE),
     ):
         if words[word]:
             said = words[word] if isinstance(words[word], str) else [*words[word]]
+            said = int(said) if word == "metrics" and said.isdecimal() else said
             try:
                 found[key] = value.read(said, Path())
             except ValueError as error:

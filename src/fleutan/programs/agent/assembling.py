@@ -15,10 +15,14 @@ from typing import Any
 from uuid import UUID
 
 from fleutan.errors import FleutanError
-from fleutan.programs.agent import Agent, Packets, Parts
+from fleutan.programs.agent import Agent, Outlet, Packets, Parts, Ready
+from fleutan.programs.agent.applications import Applications
+from fleutan.programs.agent.applications import rates as rates_of
 from fleutan.programs.agent.batches import Both, Read, of_discards, of_kernel
 from fleutan.programs.agent.election import Elected, elect
 from fleutan.programs.agent.explaining import AUTO, Lack
+from fleutan.programs.agent.listening import Listening
+from fleutan.programs.agent.outputs.metrics import Metrics
 from fleutan.programs.agent.rates import Interface, rate
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.settings import Effective
@@ -42,6 +46,8 @@ from fleutan.sources.trapped import TrappedPackets
 
 #: How often devices, addresses and rates are looked at again, in seconds.
 REFRESH = 2.0
+#: Of a data source that has not told its counters for so many intervals there are no metrics.
+KEEP = 3
 #: Counters are never told where they are told so rarely.
 NEVER = 1e12
 Say = Callable[[str], object]
@@ -59,6 +65,8 @@ class Assembly:
     flows: list[Packets] = field(default_factory=list)
     discards: list[Packets] = field(default_factory=list)
     counters: list[CounterSource] = field(default_factory=list)
+    ready: list[Ready] = field(default_factory=list)
+    outlets: list[Outlet] = field(default_factory=list)
     samplers: list[Sampler] = field(default_factory=list)
     _noted: dict[str, Callable[[], list[str]]] = field(default_factory=dict)
     _refreshed: float = float("-inf")
@@ -68,6 +76,10 @@ class Assembly:
         self._elect()
         uuid = settings.uuid.bytes if isinstance(settings.uuid, UUID) else None
         self.counters += [HostCounters(self.devices, uuid, socket.gethostname()), InterfaceCounters(self.devices)]
+        if settings.json_port is not None:
+            self._try("applications", self._applications)
+        if settings.outputs.metrics is not None:
+            self._try("metrics", self._metrics)
         self._packets(settings.packets.source)
         if settings.drops.on:
             self._try("drops", self._drops)
@@ -85,6 +97,7 @@ class Assembly:
         polling = self.effective.agent.polling
         parts = Parts(stream, collectors, Schedule(polling or NEVER), self.counters if polling else ())
         parts.flows, parts.discards = self.flows, self.discards
+        parts.ready, parts.outlets = self.ready, self.outlets
         return Agent(parts)
 
     @property
@@ -137,6 +150,19 @@ class Assembly:
         except FleutanError as error:
             self.lacks[name] = Lack((), str(error))
         return name not in self.lacks
+
+    def _applications(self) -> None:
+        settings = self.effective.agent
+        listening = self.held.enter_context(Listening(settings.json_port))
+        found = Applications(listening, rates_of(settings.applications, settings.sampling.default))
+        self._noted["applications"] = found.notes
+        self.counters.append(found)
+        self.ready.append(found)
+
+    def _metrics(self) -> None:
+        place, polling = self.effective.agent.outputs.metrics, self.effective.agent.polling
+        assert place is not None  # noqa: S101  # who calls has looked
+        self.outlets.append(self.held.enter_context(Metrics(place, KEEP * (polling or 1) + REFRESH)))
 
     def _packets(self, said: Sequence[str]) -> None:
         """Opens where packets come from; of ``auto`` the first that can be."""
