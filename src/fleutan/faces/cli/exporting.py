@@ -71,8 +71,9 @@ def given(words: Mapping[str, Any]) -> dict[str, Any]:
         ("--metrics", "metrics", "outputs.metrics", PLACE),
     ):
         if words[word]:
-            said = words[word] if isinstance(words[word], str) else [*words[word]]
-            said = int(said) if word == "metrics" and said.isdecimal() else said
+            said: Any = words[word] if isinstance(words[word], str) else [*words[word]]
+            if value is PLACE and said.isdecimal():
+                said = int(said)
             try:
                 found[key] = value.read(said, Path())
             except ValueError as error:
