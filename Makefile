@@ -52,11 +52,11 @@ docs-check: setup-dev
 	$(BIN)/python docs/generate.py --check
 
 # What asks the kernel of the whole host, or how long something takes, has it for itself.
-ALONE := tests/namespaces tests/vm tests/linux tests/live tests/sources tests/faces/cli/test_asking.py
+ALONE := tests/namespaces tests/vm tests/linux tests/faces/cli/test_asking.py
 unit: setup-dev
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-report= -n 2 --dist loadfile $(ALONE:%=--ignore=%)
-	$(BIN)/python -m pytest --cov --cov-append --cov-report= $(ALONE)
+	$(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0 -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest --cov --cov-append --cov-report= --cov-fail-under=0 $(ALONE)
 	$(BIN)/python -m coverage report
 
 # Each round is a process: atheris keeps the result of every comparison that it traces, whole arrays too.
