@@ -19,6 +19,8 @@ from fleutan.linux import namespaces, traffic
 from fleutan.linux.packets import attaching
 from fleutan.sources.packets.choosing import Sampler
 from fleutan.sources.packets.columns import INTERNAL, Packets, Tap
+from fleutan.sources.packets.deltas import Deltas
+from fleutan.sources.packets.owning import Holding, Owners, with_owners
 from fleutan.sources.packets.sampler import BpfSampler
 from fleutan.sources.packets.tapping import SocketSampler
 
@@ -291,6 +293,39 @@ def test_the_state_is_what_ss_says(world: World, held: ExitStack) -> None:
     )
 
 
+def test_packets_belong_to_the_process_that_holds_their_socket_and_tell_what_it_sent_again(
+    world: World, held: ExitStack
+) -> None:
+    near, far = world.pair("tbf", "rate", "20mbit", "burst", "5k", "limit", "20k")  # so that some are lost
+    sampler = held.enter_context(BpfSampler(namespace(near)))
+    sampler.want(both(near, 3))
+    owners, deltas = Owners(held.enter_context(Holding())), Deltas()
+    server, client = far.actor(), near.actor()
+    server.do("s = socket.create_server(('192.0.2.2', 7000))")
+    client.do("c = socket.create_connection(('192.0.2.2', 7000)); c.settimeout(20)")
+    server.do("a = s.accept()[0]")
+    server.do("Thread(target=lambda: [0 for _ in iter(lambda: a.recv(1 << 16), b'')], daemon=True).start()")
+    parts = []
+    for _ in range(20):
+        client.do("c.sendall(bytes(100_000))")
+        if (packets := sampler.read()) is not None:
+            parts.append(deltas.of(with_owners(packets, owners)))
+    [said] = [row for row in near.ss("-t").values() if row["dport"] == 7000]
+    mine = [part.columns.values["cookie"] == said["cookie"] for part in parts]
+    assert sum(rows.sum() for rows in mine) > 300
+    for part, rows in zip(parts, mine, strict=True):
+        assert set(part.columns.values["pid"][rows].tolist()) <= {client.pid}
+        assert set(part.columns.values["comm"][rows].tolist()) <= {b"python3", b"python"}
+
+    def summed(name: str) -> int:
+        return sum(int(part.columns.values[name][rows].sum()) for part, rows in zip(parts, mine, strict=True))
+
+    first = next(part.columns.values["segs_out"][rows][0] for part, rows in zip(parts, mine, strict=True) if rows.any())
+    assert said["retrans"] > 5
+    assert 0.5 * said["retrans"] <= summed("retrans_since") <= said["retrans"]
+    assert 1_000 < summed("segs_out_since") + first <= said["segs_out"]
+
+
 def test_what_a_router_passes_on_goes_where_its_routes_say(world: World, held: ExitStack) -> None:
     near, router, far = (world.host() for _ in range(3))
     for number, host in ((0, near), (1, far)):
@@ -450,6 +485,8 @@ def test_two_sample_one_device_each_by_itself(world: World, held: ExitStack, tcx
 _SAMPLES = """
 import sys, time
 from fleutan.sources.packets.columns import Tap
+from fleutan.sources.packets.deltas import Deltas
+from fleutan.sources.packets.owning import Holding, Owners, with_owners
 from fleutan.sources.packets.sampler import BpfSampler
 from fleutan.sources.packets.tapping import SocketSampler
 with BpfSampler(tcx=sys.argv[2] == "tcx") as sampler:
