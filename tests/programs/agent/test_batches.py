@@ -8,6 +8,7 @@ from tests.exports.sflow.test_packets import read
 
 from fleutan.column import text_column
 from fleutan.exports.sflow.packets import samples
+from fleutan.linux.proc import Process
 from fleutan.programs.agent.batches import Both, Read, of_discards, of_kernel, of_packets
 from fleutan.protocols.sflow.batches import Sampled
 from fleutan.protocols.sflow.layouts import DISCARDED_PACKET, FLOW_SAMPLE_EXPANDED
@@ -18,6 +19,7 @@ from fleutan.records import Records
 from fleutan.sources.discarded import Discards
 from fleutan.sources.packets.columns import Packets, Tap, Totals
 from fleutan.sources.packets.kernel_samples import KernelSamples
+from fleutan.sources.packets.owning import Owners
 
 ONES = np.ones(3, np.int64)
 HEADERS = [b"one" * 9, b"", b"three"]
@@ -186,6 +188,36 @@ def test_a_packet_has_the_state_of_its_connection_or_the_time() -> None:
     assert (state["rtt"], state["pmtu"]) == (unknown, unknown)
     plain = written(FLOW_SAMPLE_EXPANDED, of_packets(socket_packets(), {}, tcp=False))
     assert elements(plain[2])[1:] == [("extended_timestamp", (10**9 + 2,))]
+
+
+def owned_packets() -> Packets:
+    found = socket_packets()
+    row = np.arange(3, dtype=np.int64)
+    own = np.array([True, False, True])
+    columns = {"is_own": own, "cookie": np.array([9, 0, 9]), "inode": np.array([2, 0, 2])}
+    columns |= {"uid": row + 1000, "cgroup_id": row, "segs_out": row * 10}
+    known = dict.fromkeys(("cookie", "uid", "cgroup_id"), own)
+    return Packets(
+        Records(3, {**found.columns.values, **columns}, {**found.columns.known, **known, "direction": own}),
+        found.header,
+    )
+
+
+def test_a_packet_says_who_holds_its_socket_and_how_its_connection_fared() -> None:
+    sampler = Sampler()
+    sampler.found[0] = owned_packets()
+    holds = (np.array([77]), np.array([2]))
+    process = Process(77, comm="curl", cgroup="0::/system.slice/web.service\n")
+    both = Both(sampler, owners=Owners(lambda: holds, lambda _pids, _fields: [process]))
+    found = written(FLOW_SAMPLE_EXPANDED, both.batch(0.0))
+    names = [[name for name, _ in elements(one)] for one in found]
+    assert names[0] == ["sampled_header", "socket_owner", "extended_switch", "extended_tcp_info"]
+    assert names[1] == ["sampled_header", "extended_timestamp"]
+    assert names[2] == ["sampled_header", "socket_owner", "tcp_deltas", "extended_tcp_info"]
+    assert found[0].elements[1].values == (77, 1000, 9, 0, b"curl", b"web.service", b"")
+    assert found[2].elements[1].values == (77, 1002, 9, 2, b"curl", b"web.service", b"")
+    deltas = found[2].elements[2].named()
+    assert (deltas["segs_out"], deltas["retrans"], deltas["rtt_change"]) == (20, 2, 0)
 
 
 def test_a_source_is_read_until_nothing_is_there() -> None:

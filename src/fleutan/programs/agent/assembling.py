@@ -39,6 +39,7 @@ from fleutan.sources.discards import Bounds, DiscardedPackets
 from fleutan.sources.packets.choosing import Sampler
 from fleutan.sources.packets.columns import Tap
 from fleutan.sources.packets.nflog import NflogSource
+from fleutan.sources.packets.owning import Holding, Owners
 from fleutan.sources.packets.psample import Groups, PsampleSource
 from fleutan.sources.packets.sampler import BpfSampler
 from fleutan.sources.packets.tapping import SocketSampler
@@ -186,7 +187,9 @@ class Assembly:
         sampler: Sampler = self._open(name, made)
         sampler.want(self._ways_of(self.rates()))
         self.samplers.append(sampler)
-        self.flows.append(Both(sampler, self.effective.agent.tcp))
+        settings = self.effective.agent
+        owners = Owners(self.held.enter_context(Holding())) if settings.owners else None
+        self.flows.append(Both(sampler, settings.tcp, owners))
 
     def _ways_of(self, rates: Mapping[int, int]) -> dict[Tap, int]:
         direction = self.effective.agent.packets.direction

@@ -6,7 +6,8 @@ Texts of dropped packets are encoded once for each that there is, not for each p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -16,11 +17,14 @@ from fleutan.protocols.sflow.batches import Sampled, Structure
 from fleutan.protocols.sflow.elements import Element
 from fleutan.protocols.sflow.encoder import encode_element
 from fleutan.protocols.sflow.layouts import FLOW_FORMS
+from fleutan.protocols.sflow.layouts.owners import ENTERPRISE
 from fleutan.protocols.spans import Ints, Mask, Spans, joined
 from fleutan.sources.discarded import Discards
 from fleutan.sources.packets.columns import Packets as SocketPackets
 from fleutan.sources.packets.columns import Tap, Totals
+from fleutan.sources.packets.deltas import Deltas
 from fleutan.sources.packets.kernel_samples import KernelSamples
+from fleutan.sources.packets.owning import Owners, with_owners
 
 _WORD = 0xFFFF_FFFF
 _FUNCTION, _TRAP, _REASON = (FLOW_FORMS[number][0] for number in (1038, 1041, 1042))
@@ -96,6 +100,16 @@ _TCP = {
     "reordering": "reordering",
     "min_rtt": "min_rtt_us",
 }
+_DELTAS = {
+    "elapsed": "since_ms",
+    "segs_out": "segs_out_since",
+    "retrans": "retrans_since",
+    "rtt": "rtt_us",
+    "rtt_change": "rtt_change_us",
+}
+#: Numbers of a socket's owner, and what each is where it is not known.
+_OWNERS = (("pid", _WORD), ("uid", _WORD), ("cookie", 0), ("cgroup_id", 0))
+_OWNER = FLOW_FORMS[ENTERPRISE << 12 | 1][0]
 _VLANS = {"src_vlan": "in_vlan", "src_priority": "in_priority", "dst_vlan": "out_vlan", "dst_priority": "out_priority"}
 
 
@@ -113,16 +127,24 @@ class Sockets(Protocol):
 
 
 class Both:
-    """Packets that were sampled both ways of a device: one data source, whose packets are those of both."""
+    """Packets that were sampled both ways of a device: one data source, whose packets are those of both.
 
-    def __init__(self, sampler: Sockets, tcp: bool = True) -> None:
-        self._sampler, self._tcp = sampler, tcp
+    With ``tcp`` they have the state of their connections, with ``owners`` who holds their sockets and
+    how their connections fared.
+    """
+
+    def __init__(self, sampler: Sockets, tcp: bool = True, owners: Owners | None = None) -> None:
+        self._sampler, self._tcp, self._owners, self._deltas = sampler, tcp, owners, Deltas()
         self.wait = sampler.wait
 
     def batch(self, _: float) -> Sampled | None:
         """What came since the last time."""
         found = self._sampler.read()
-        return None if found is None else of_packets(found, self._sums(), self._tcp)
+        if found is None:
+            return None
+        if self._owners is not None:
+            found = with_owners(self._deltas.of(found), self._owners)
+        return of_packets(found, self._sums(), self._tcp)
 
     def _sums(self) -> dict[int, Totals]:
         sums: dict[int, Totals] = {}
@@ -154,22 +176,58 @@ def of_packets(found: SocketPackets, totals: Mapping[int, Totals], tcp: bool = T
     tagged = found.known("in_vlan") | found.known("out_vlan")
     if tagged.any():
         structures.append(_columns("extended_switch", tagged, found, _VLANS))
+    changed = found.known("since_ms") & tcp
+    if changed.any():
+        structures.append(_columns("tcp_deltas", changed, found, _DELTAS, {"rtt_change": 0}))
     connected = found.known("direction") & tcp
     if connected.any():
         structures.append(_columns("extended_tcp_info", connected, found, _TCP))
     # Some decoders stumble over what stands behind a structure that they do not know: none has two of those.
     timed = (values["at_ns"] > 0) & ~connected
     structures.append(_known("extended_timestamp", "nanoseconds", values["at_ns"], timed))
-    return Sampled(head, values["protocol"], values["length"], values["stripped"], found.header, structures)
+    ready = [owned] if (owned := _owned(found)) is not None else []
+    return Sampled(head, values["protocol"], values["length"], values["stripped"], found.header, structures, ready)
 
 
-def _columns(structure: str, rows: Mask, found: SocketPackets, names: Mapping[str, str]) -> Structure:
-    """A structure of these columns, all ones where they are not known."""
-    columns = {}
-    for field, name in names.items():
-        known = found.known(name)[rows]
-        columns[field] = np.where(known, found.columns.values[name][rows], _WORD) if known.any() else known * 0 + _WORD
+def _columns(
+    structure: str,
+    rows: Mask,
+    found: SocketPackets,
+    names: Mapping[str, str],
+    unknown: Mapping[str, int] = MappingProxyType({}),
+) -> Structure:
+    """A structure of these columns; what is not known is all ones, or what ``unknown`` says."""
+    columns = {field: _filled(found, name, unknown.get(field, _WORD))[rows] for field, name in names.items()}
     return Structure(structure, rows, columns)
+
+
+def _filled(found: SocketPackets, name: str, unknown: int) -> Ints:
+    known = found.known(name)
+    filled: Ints = np.where(known, found.columns.values[name], unknown) if known.any() else np.full(found.rows, unknown)
+    return filled
+
+
+def _owned(found: SocketPackets) -> Spans | None:
+    """Who holds the socket of each packet, encoded once for each socket; None where nobody was asked for."""
+    values = found.columns.values
+    if "pid" not in values or "is_own" not in values or not values["is_own"].any():
+        return None
+    rows = values["is_own"]
+    numbers = [_filled(found, name, unknown) for name, unknown in _OWNERS]
+    texts = [values[name] for name in ("comm", "unit", "container")]
+    keys = np.stack([np.where(rows, column, -1) for column in numbers], axis=1)
+    _, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    elements = [
+        encode_element(Element(_OWNER.tag, _OWNER, tuple(int(one[row]) for one in numbers) + _cut(texts, row)))
+        if rows[row]
+        else b""
+        for row in first.tolist()
+    ]
+    return joined(elements).take(place.reshape(-1))
+
+
+def _cut(texts: Sequence[np.ndarray], row: int) -> tuple[bytes, ...]:
+    return tuple(bytes(text[row])[:limit] for text, limit in zip(texts, (16, 255, 255), strict=True))
 
 
 def of_discards(found: Discards) -> Sampled | None:
