@@ -217,7 +217,7 @@ def test_a_packet_says_who_holds_its_socket_and_how_its_connection_fared() -> No
     assert found[0].elements[1].values == (77, 1000, 9, 0, b"curl", b"web.service", b"")
     assert found[2].elements[1].values == (77, 1002, 9, 2, b"curl", b"web.service", b"")
     deltas = found[2].elements[2].named()
-    assert (deltas["segs_out"], deltas["retrans"], deltas["rtt_change"]) == (20, 2, 0)
+    assert (deltas["segs_out"], deltas["retrans"], deltas["rtt_change"]) == (20, 2, 2)
 
 
 def test_a_source_is_read_until_nothing_is_there() -> None:
