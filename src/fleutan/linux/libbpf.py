@@ -46,6 +46,7 @@ _FUNCTIONS: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
     ("bpf_program__attach", c_void_p, (c_void_p,)),
     ("bpf_program__set_autoload", c_int, (c_void_p, ctypes.c_bool)),
     ("bpf_program__attach_iter", c_void_p, (c_void_p, c_void_p)),
+    ("bpf_program__attach_cgroup", c_void_p, (c_void_p, c_int)),
     ("bpf_link__fd", c_int, (c_void_p,)),
     ("bpf_link__destroy", c_int, (c_void_p,)),
     ("bpf_iter_create", c_int, (c_int,)),
@@ -177,6 +178,18 @@ class BpfObject:
         for program in programs:
             if program in self._attached:
                 self._attached.pop(program).close()
+
+    def attach_cgroup(self, descriptor: int, *programs: str) -> None:
+        """The programs run from now on for a control group of v2 and all below it, beside those that do already.
+
+        ``descriptor`` is that of its folder; it may be closed afterwards.  Raises NotSupported.
+        """
+        for program in programs:
+            try:
+                link = self._call("bpf_program__attach_cgroup", self._program(program), descriptor)
+            except _Failure as failure:
+                raise self._not_supported(failure, str) from None
+            self._held.callback(self._libbpf.bpf_link__destroy, link)
 
     def map(self, name: str) -> int:
         """The file descriptor of a map; the object owns it.  Raises NotSupported where there is none."""
