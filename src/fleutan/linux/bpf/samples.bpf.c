@@ -102,7 +102,7 @@ struct sample {
 /* -- the lot */
 
 /* -log2 of an evenly drawn number between 0 and 1, in units of 2^-16.  Without branches in the loop, each
- * of which would have the verifier walk all the rest once more; not static, so that it walks here once. */
+ * of which would have the verifier walk the rest of it once more. */
 __noinline __u32 minus_log2(void)
 {
 	__u64 drawn = (__u64)bpf_get_prandom_u32() + 1, mantissa;
@@ -129,34 +129,33 @@ static __always_inline __u64 drawn(__u64 scale)
 	return (minus_log2() * scale >> 32) + 1;
 }
 
-/* How many of so many segments are taken, and whether the last of them is. */
-struct hits {
-	__u32 number;
-	bool last;
-};
+/* How many of so many segments are taken; with the highest bit where the last of them is. */
+#define THE_LAST (1u << 31)
 
-static __always_inline struct hits draw(struct cell *cell, __u32 segments)
+__noinline __u32 draw(struct cell *cell, __u32 segments)
 {
-	__u64 at = cell->skip, scale = cell->scale;
-	struct hits hits = {};
+	__u32 number = 0, last = 0;
+	__u64 at, scale;
 
+	if (!cell)
+		return 0;
+	at = cell->skip;
+	scale = cell->scale;
 	if (segments == 1 || cell->drawn_for == 1) {
 		cell->skip = drawn(scale);
-		hits.number = segments;
-		hits.last = true;
-		return hits;
+		return segments | THE_LAST;
 	}
 	for (int i = 0; i < MOST_HITS && at <= segments; i++) {
-		hits.number++;
-		if (at == segments)
-			hits.last = true;
+		number++;
+		last = at == segments ? THE_LAST : 0;
 		at += drawn(scale);
 	}
 	cell->skip = at > segments ? at - segments : 1;
-	return hits;
+	return number | last;
 }
 
-/* -- what the packet is, read from its bytes wherever they lie */
+/* -- what the packet is, read from its bytes wherever they lie.  Functions that are not static are verified by
+ * themselves and once: 6.1 takes too long over all of it together. */
 
 struct frame {
 	__u32 network, transport; /* where these headers begin; 0 where there is none to be read */
@@ -234,7 +233,7 @@ static __always_inline void ipv6_frame(struct __sk_buff *skb, struct frame *f)
 	f->transport = at;
 }
 
-static __noinline int read_frame(struct __sk_buff *skb, struct frame *f, bool ethernet)
+__noinline int read_frame(struct __sk_buff *skb, struct frame *f, bool ethernet)
 {
 	__be16 ports[2];
 
@@ -267,7 +266,7 @@ struct sk_buff___sampled {
 
 /* How long the headers are that each segment has: up to TCP's or UDP's data, in a tunnel that of the packet
  * inside.  Where that cannot be known (6.1) the outer headers are taken, and segments for shorter. */
-static __noinline __u32 header_length(struct __sk_buff *skb, const struct frame *f)
+__noinline __u32 header_length(struct __sk_buff *skb, const struct frame *f)
 {
 	__u32 transport = f ? f->transport : 0;
 	__u8 offset = 0;
@@ -291,7 +290,7 @@ static __noinline __u32 header_length(struct __sk_buff *skb, const struct frame 
 }
 
 /* Of a packet whose maker did not count them (a virtual machine's). */
-static __noinline __u32 count_segments(struct __sk_buff *skb, bool ethernet)
+__noinline __u32 count_segments(struct __sk_buff *skb, bool ethernet)
 {
 	struct frame f = {};
 	__u32 headers, size = skb->gso_size;
@@ -325,7 +324,7 @@ static __always_inline void lengths(struct sample *s, struct __sk_buff *skb, con
 
 /* -- where it comes from and goes to */
 
-static __noinline __u32 route(struct __sk_buff *skb, const struct frame *f)
+__noinline __u32 route(struct __sk_buff *skb, const struct frame *f)
 {
 	struct bpf_fib_lookup asked = {};
 	long answer;
@@ -501,13 +500,15 @@ static __always_inline __u64 wake(void)
 	return bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) < half ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
 }
 
-/* How many octets were copied.  The compiler must not look into `size`, or it would test one register and
- * hand over another. */
+/* How many octets were copied.  One less is tested, for none is refused by the helper, and 6.1 learns nothing
+ * from a test for it.  The compiler must not see what that is, or it would hand over what was not tested. */
 static __always_inline __u32 copied(struct __sk_buff *skb, __u32 from, __u8 *to, __u64 size, __u32 room)
 {
+	size--;
 	asm volatile("" : "+r"(size));
-	if (!size || size > room)
+	if (size >= room)
 		return 0;
+	size++;
 	return bpf_skb_load_bytes(skb, from, to, size) ? 0 : size;
 }
 
@@ -535,7 +536,7 @@ static __always_inline void octets(struct sample *s, struct __sk_buff *skb, __u3
 }
 
 static __always_inline int fill(struct __sk_buff *skb, struct sample *s, const struct cell *cell,
-				const struct device *device, struct hits hits, __u32 segments, __u8 direction, __u32 room)
+				const struct device *device, __u32 hits, __u32 segments, __u8 direction, __u32 room)
 {
 	struct frame f = {};
 
@@ -545,9 +546,9 @@ static __always_inline int fill(struct __sk_buff *skb, struct sample *s, const s
 	s->ifindex = device->ifindex;
 	s->one_in = cell->drawn_for;
 	s->cpu = bpf_get_smp_processor_id();
-	s->hits = hits.number;
+	s->hits = hits & ~THE_LAST;
 	s->segments = segments;
-	s->known = hits.last ? LAST_SEGMENT : 0;
+	s->known = hits & THE_LAST ? LAST_SEGMENT : 0;
 	s->direction = direction;
 	s->ethernet = device->flags & ETHERNET;
 	octets(s, skb, room);
@@ -572,25 +573,25 @@ static __always_inline int fill(struct __sk_buff *skb, struct sample *s, const s
 
 static __noinline int take(struct __sk_buff *skb, struct cell *cell, struct device *device, __u32 segments, __u8 direction)
 {
-	struct hits hits = draw(cell, segments);
+	__u32 hits = draw(cell, segments), number = hits & ~THE_LAST;
 	struct sample *s;
 
-	if (!hits.number)
+	if (!number)
 		return 0;
 	if (most_octets <= SMALL) {
 		s = bpf_ringbuf_reserve(&records, sizeof(*s) + SMALL, 0);
 		if (s) {
-			cell->samples += hits.number;
+			cell->samples += number;
 			return fill(skb, s, cell, device, hits, segments, direction, SMALL);
 		}
 	} else {
 		s = bpf_ringbuf_reserve(&records, sizeof(*s) + LARGE, 0);
 		if (s) {
-			cell->samples += hits.number;
+			cell->samples += number;
 			return fill(skb, s, cell, device, hits, segments, direction, LARGE);
 		}
 	}
-	cell->lost += hits.number;
+	cell->lost += number;
 	return 0;
 }
 
