@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
-from tracing import ADDRESS, FAR, NEAR, SMALL, hosts, inside, started  # noqa: E402
+from tracing import ADDRESS, FAR, NEAR, SMALL, hosts, inside, started
 
-from fleutan.linux import namespaces  # noqa: E402
-from fleutan.linux.libbpf import Runs, counting_runs  # noqa: E402
-from fleutan.linux.packets.bpf import RAREST  # noqa: E402
-from fleutan.sources.packets.columns import Tap  # noqa: E402
-from fleutan.sources.packets.deltas import Deltas  # noqa: E402
-from fleutan.sources.packets.owning import Holding, Owners, with_owners  # noqa: E402
-from fleutan.sources.packets.sampler import BpfSampler  # noqa: E402
+from fleutan.linux import namespaces
+from fleutan.linux.libbpf import Runs, counting_runs
+from fleutan.linux.packets.bpf import RAREST
+from fleutan.sources.packets.columns import Tap
+from fleutan.sources.packets.deltas import Deltas
+from fleutan.sources.packets.owning import Holding, Owners, with_owners
+from fleutan.sources.packets.sampler import BpfSampler
 
 #: ns for a packet that is let by; percent of a CPU for 1 in 400 at 10 Gbit/s, kernel and reader together.
 PACKET_BAR, CPU_BAR, RATE = 30, 1.0, 400
