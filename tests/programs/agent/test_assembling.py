@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from urllib.request import urlopen
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from fleutan.config import Agent as Settings
 from fleutan.config.agents import Place, Sampling, Tap
 from fleutan.config.sections import changed
 from fleutan.linux import capabilities
-from fleutan.programs.agent.assembling import REFRESH, Assembly
+from fleutan.programs.agent.assembling import REFRESH, Assembly, numbers
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.settings import Effective
 from fleutan.programs.agent.stream import Stream
@@ -27,7 +28,7 @@ TAPS = {"packets.source": ("socket",), "packets.devices": (Tap("lo"),), "drops.o
 
 
 def effective(**more: object) -> Effective:
-    return Effective(changed(Settings(), {"address": "192.0.2.7", **more}), {})
+    return Effective(changed(Settings(), {"address": "192.0.2.7", "gpus": False, **more}), {})
 
 
 @needs_raw
@@ -111,3 +112,17 @@ def test_a_port_that_is_taken_is_named_and_the_rest_is_there() -> None:
         with Assembly(effective(**settings, **{"outputs.metrics": place})) as made:
             assert list(made.lacks) == ["metrics"]
             assert made.outlets == []
+
+
+def test_units_and_containers_are_data_sources_whose_numbers_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = {"packets.source": ("none",), "drops.on": False}
+    with Assembly(effective(**none, systemd=False, containers=False, gpus=False)) as made:
+        assert [type(one).__name__ for one in made.counters] == ["HostCounters", "InterfaceCounters"]
+    monkeypatch.setenv("STATE_DIRECTORY", f"{tmp_path}:/elsewhere")
+    assert numbers() == str(tmp_path / "agent.json")
+    with Assembly(effective(**none)) as made:
+        assert "Entities" in {type(one).__name__ for one in made.counters}
+        assert all(isinstance(note, str) for note in made.notes())
+    assert numbers({"STATE_DIRECTORY": str(tmp_path / "none")}) is None

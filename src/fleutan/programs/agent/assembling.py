@@ -6,6 +6,7 @@ Nothing that is missing keeps the rest from running.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,9 @@ from typing import Any
 from uuid import UUID
 
 from fleutan.errors import FleutanError
+from fleutan.linux.cgroupstats.hierarchies import hierarchies
 from fleutan.programs.agent import Agent, Outlet, Packets, Parts, Ready
+from fleutan.programs.agent.accelerated import Accelerated
 from fleutan.programs.agent.applications import Applications
 from fleutan.programs.agent.applications import rates as rates_of
 from fleutan.programs.agent.batches import Both, Read, of_discards, of_kernel
@@ -33,6 +36,11 @@ from fleutan.sources.collectors import Collectors
 from fleutan.sources.counters import CounterSource
 from fleutan.sources.counters.devices import Devices
 from fleutan.sources.counters.devices import Interface as Device
+from fleutan.sources.counters.entities import Entities
+from fleutan.sources.counters.entities import Settings as Told
+from fleutan.sources.counters.entities.gpus import Gpus
+from fleutan.sources.counters.entities.kinds import Choice
+from fleutan.sources.counters.entities.traffic import Counting
 from fleutan.sources.counters.host import HostCounters
 from fleutan.sources.counters.interfaces import InterfaceCounters
 from fleutan.sources.discards import Bounds, DiscardedPackets
@@ -76,7 +84,9 @@ class Assembly:
         settings = self.effective.agent
         self._elect()
         uuid = settings.uuid.bytes if isinstance(settings.uuid, UUID) else None
-        self.counters += [HostCounters(self.devices, uuid, socket.gethostname()), InterfaceCounters(self.devices)]
+        self.counters += [self._host(uuid), InterfaceCounters(self.devices)]
+        if settings.systemd or settings.containers:
+            self.counters.append(self._entities(uuid))
         if settings.json_port is not None:
             self._try("applications", self._applications)
         if settings.outputs.metrics is not None:
@@ -136,7 +146,7 @@ class Assembly:
     def notes(self) -> list[str]:
         """What cannot be known now, and why, a line each."""
         told = [line for notes in self._noted.values() for line in notes()]
-        return [*(f"{name}: {lack}" for name, lack in self.lacks.items()), *told]
+        return [*(f"{name}: {lack}" for name, lack in self.lacks.items() if name != "gpus"), *told]
 
     def _elect(self) -> None:
         try:
@@ -151,6 +161,27 @@ class Assembly:
         except FleutanError as error:
             self.lacks[name] = Lack((), str(error))
         return name not in self.lacks
+
+    def _host(self, uuid: bytes | None) -> CounterSource:
+        host = HostCounters(self.devices, uuid, socket.gethostname())
+        if not self.effective.agent.gpus:
+            return host
+        gpus = self.held.enter_context(Gpus())
+        if gpus.trouble:
+            self.lacks["gpus"] = Lack((), gpus.trouble)
+        return Accelerated(host, gpus)
+
+    def _entities(self, uuid: bytes | None) -> CounterSource:
+        settings = self.effective.agent
+        moved = self.held.enter_context(Counting(hierarchies().v2))
+        choice = Choice(services=settings.systemd, containers=settings.containers, pods=settings.containers)
+        found = Entities(uuid, Told(choice, state=numbers()), moved.read)
+        self.held.callback(found.close)
+        self._noted["entities"] = lambda: [
+            *found.notes(),
+            *([f"traffic of units: {moved.trouble}"] if moved.trouble else []),
+        ]
+        return found
 
     def _applications(self) -> None:
         settings = self.effective.agent
@@ -233,6 +264,13 @@ class Assembly:
         found = self.held.enter_context(opened)
         self._noted[name] = found.notes
         return found
+
+
+def numbers(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The file where units and containers keep their numbers; None where there is no place for it."""
+    given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    folder = given or ("/var/lib/fleutan" if os.geteuid() == 0 else "")
+    return os.path.join(folder, "agent.json") if folder and os.path.isdir(folder) else None
 
 
 def _facts(one: Device) -> Interface:

@@ -139,7 +139,8 @@ def _problems(agent: Agent, lacks: Lacks, elected: Elected | None) -> Iterator[L
         yield Line("problem", "collectors", f"there are none, so sFlow goes nowhere; {said}")
     if not agent.polling:
         yield Line("problem", "counters", "none are told, since polling is 0")
-    parts = {"drops": agent.drops.on, "systemd": agent.systemd, "containers": agent.containers, "gpus": agent.gpus}
+    # That a host has no GPU is no problem.
+    parts = {"drops": agent.drops.on, "systemd": agent.systemd, "containers": agent.containers}
     for name, is_on in parts.items():
         if is_on and name in lacks:
             yield Line("problem", name, f"not told: {lacks[name]}")
