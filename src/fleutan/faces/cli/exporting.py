@@ -28,14 +28,18 @@ from fleutan.faces.cli.figures import printable, size
 from fleutan.faces.cli.layout import Strip
 from fleutan.faces.cli.pages import Look, summary, tabular
 from fleutan.faces.cli.terminal import screen
+from fleutan.observed import Source
 from fleutan.programs.agent.assembling import Assembly
 from fleutan.programs.agent.explaining import Line, explain
 from fleutan.programs.agent.running import NAME, Running, folder
 from fleutan.programs.agent.settings import InForce, Told, of_config, of_hsflowd
 from fleutan.programs.signals import Signals
 from fleutan.programs.status import Status, read
+from fleutan.sources.counters import CounterSource
 from fleutan.sources.service import Service
 
+#: So often one round looks for data sources.
+LOOKS = 8
 #: What topics of an explanation are called.
 _TITLES = {"export": "EXPORTED", "interface": "INTERFACES", "problem": "PROBLEMS", "remark": "REMARKS"}
 
@@ -119,7 +123,7 @@ def tell_once(known: InForce) -> None:
     with Assembly(known.effective) as made:
         identity, numbers, began = made.identity, Numbers(), time.time_ns()
         datagrams = Datagrams(*identity)
-        found = [one for source in made.counters for one in source.read([*source.sources()])]
+        found = [one for source in made.counters for one in source.read(_present(source))]
         octets = datagrams.add((sample(one, numbers.next(one.source)) for one in found), 0) + datagrams.flush(0)
         notes = [note for source in made.counters for note in source.notes()]
     from fleutan.protocols.sflow.messages import parse
@@ -131,6 +135,13 @@ def tell_once(known: InForce) -> None:
     say_all(notes)
     if not settings.collectors:
         say("note: no collector is said: --collector HOST sends this")
+
+
+def _present(source: CounterSource) -> list[Source]:
+    """The data sources that there are: where there are many they are looked for a little at a time."""
+    for _ in range(LOOKS):
+        source.sources()
+    return [*source.sources()]
 
 
 def tell_status(as_json: bool) -> None:
