@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fleutan.linux import capabilities
-from fleutan.sources.collectors import RETRY, UNKNOWN, Collector, Collectors, lookup
+from fleutan.sources.collectors import RETRY, UNKNOWN, Collector, Collectors, lookup, numeric
 
 DEADLINE = 10.0
 HERE = socket.inet_aton("127.0.0.1")
@@ -150,6 +150,15 @@ def test_a_way_that_breaks_is_opened_again(end: socket.socket) -> None:
         ready(collectors, 5.0 + RETRY)
         collectors.send([b"z"], 12.0)
         assert end.recv(10) == b"z"
+
+
+def test_an_address_is_known_at_once(end: socket.socket) -> None:
+    with Collectors([at(end)]) as collectors:
+        collectors.tick(0.0)
+        collectors.send([b"first"], 0.0)
+        assert end.recv(10) == b"first"
+    assert numeric("fe80::1%lo", 9) == (bytes.fromhex("fe80" + 13 * "00" + "01"), socket.if_nametoindex("lo"))
+    assert numeric("collector.example", 9) is None
 
 
 def test_titles_are_as_people_write_them() -> None:

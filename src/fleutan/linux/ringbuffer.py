@@ -78,6 +78,11 @@ class RingBuffer:
         """Waits so long at most, or until a program wakes the reader."""
         self._woken.poll(seconds)
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes of the ring are in use."""
+        return int(self._produced[0]) - int(self._consumed[0])
+
     def read(self) -> Entries:
         """The entries that wait, up to the first that is still being written; they make room in the ring."""
         begin, end = int(self._consumed[0]), int(self._produced[0])

@@ -66,6 +66,17 @@ def lookup(host: str, port: int) -> list[tuple[bytes, int]]:
     return found
 
 
+def numeric(host: str, port: int) -> tuple[bytes, int] | None:
+    """The address that is written there; None for a name."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return None
+    family, *_, name = found[0]
+    bare = str(name[0]).partition("%")[0]
+    return socket.inet_pton(family, bare), int(name[3]) if len(name) == 4 else 0
+
+
 class Collectors:
     """Sends each datagram to all of them; opened by ``with``, which raises nothing of a collector's."""
 
@@ -109,6 +120,8 @@ class _Outlet:
         self._sent = self._octets = 0
         self._unsent: Counter[str] = Counter()
         self._trouble = UNKNOWN
+        if look is lookup and (found := numeric(collector.host, collector.port)):
+            self._place, self._look_at = found, float("inf")  # an address is known at once, and for ever
 
     def tick(self, now: float) -> None:
         if self._asked is None and now >= self._look_at:

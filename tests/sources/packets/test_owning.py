@@ -156,7 +156,7 @@ def test_a_slow_reading_goes_on_beside_the_batches() -> None:
     host.now += 2
     assert pids(owners, (2, 80), (1, 70)) == [0, 7]
     assert owners._beside is None, "and seldom"
-    host.now += 10
+    host.now += 20
     assert pids(owners, (2, 80), (1, 70)) == [0, 7]
     host.now += 20
     assert pids(owners, (2, 80)) == [0], "not a second one at the same time"

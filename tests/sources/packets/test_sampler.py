@@ -11,7 +11,7 @@ from fleutan.errors import Gone
 from fleutan.linux import namespaces
 from fleutan.linux.libbpf import counting_runs
 from fleutan.linux.packets import devices
-from fleutan.linux.packets.bpf import RAREST
+from fleutan.linux.packets.bpf import RAREST, RING
 from fleutan.sources.packets.columns import Tap, Totals
 from fleutan.sources.packets.sampler import BpfSampler
 
@@ -36,6 +36,7 @@ def test_who_is_wanted_is_sampled_and_nobody_else(inside: Inside) -> None:
         assert found.columns.values["rate"].tolist() == [2] * found.rows
         assert sampler.totals() == {IN: Totals(100, 0)}
         sampler.wait(0)
+        assert sampler.way in ("tcx", "clsact")
         assert sampler.runs(egress=False).run_cnt == 100
         assert sampler.notes() == []
 
@@ -49,6 +50,20 @@ def test_what_waits_of_a_sampler_that_ended_still_has_its_totals(inside: Inside)
         assert found is not None
         assert found.columns.values["pool"].tolist() == [7] * 7
         assert sampler.totals() == {}
+
+
+def test_few_samples_wait_for_more_and_many_do_not(inside: Inside) -> None:
+    with BpfSampler(linger=1_000) as sampler:
+        sampler.want({OUT: 1})
+        send(1)
+        found = sampler.read()
+        assert found is not None
+        send(2)
+        assert sampler.read() is None
+        send(RING // 2 // 320)
+        found = sampler.read()
+        assert found is not None
+        assert found.rows == RING // 2 // 320 + 2
 
 
 def test_what_is_wrong_with_one_device_is_said_and_the_others_go_on(inside: Inside) -> None:

@@ -48,6 +48,23 @@ def record(room: int) -> np.dtype[np.void]:
     return np.dtype([_HEAD, *members, ("header", f"V{room}")])
 
 
+def _blocks(room: int) -> tuple[np.dtype[np.void], list[list[str]]]:
+    """A record in which members of one type that stand in a row are one, and their names; so they are read at once."""
+    kinds: list[tuple[str, list[str]]] = []
+    for kind, bits, names in _LAYOUT:
+        if bits >= 0 and kinds and kinds[-1][0] == kind:
+            kinds[-1][1].extend(names.split())
+        elif bits >= 0:
+            kinds.append((kind, names.split()))
+    blocks = [(str(place), kind, len(names)) for place, (kind, names) in enumerate(kinds)]
+    return np.dtype([_HEAD, *blocks, ("rest", f"V{9 + room}")]), [names for _, names in kinds]
+
+
+_BLOCKS = {room: _blocks(room) for room in ROOMS}
+#: Names by the bits without which they are unknown.
+_BITS = [(bits, names.split()) for _, bits, names in _LAYOUT if bits > 0]
+
+
 def parse(octets: NDArray[np.uint8], room: int, wall_ns: int) -> Records:
     """Whole entries of a ring as columns, int64.
 
@@ -56,20 +73,16 @@ def parse(octets: NDArray[np.uint8], room: int, wall_ns: int) -> Records:
     ``packets`` are those that this CPU saw so far, ``hits`` how many of the record's ``segments`` are samples: each
     of them has ``length`` octets, the last one ``last_length``.  Raises FleutanError for what are no whole records.
     """
-    kind = record(room)
+    kind, names = _BLOCKS[room]
     rows, rest = divmod(len(octets), kind.itemsize)
     if rest:
         raise FleutanError(f"samples: {rest} octets are left over after {rows} records of {kind.itemsize}")
     table = octets.view(kind)
-    names = [(name, bits) for _, bits, members in _LAYOUT for name in members.split() if bits >= 0]
-    block = np.empty((len(names), rows), np.int64)
-    values, known = {}, {}
-    for column, (name, _) in zip(block, names, strict=True):
-        column[:] = table[name]
-        values[name] = column
-    for name, bits in names:
-        if bits:
-            known[name] = values["known"] & bits != 0
+    values: dict[str, NDArray[np.int64]] = {}
+    for place, block in enumerate(names):
+        values.update(zip(block, table[str(place)].T.astype(np.int64, order="C"), strict=True))
+    masks = {bits: values["known"] & bits != 0 for bits in (SOCKET, OWNER, TCP, CGROUP)}
+    known = {name: masks[bits] for bits, block in _BITS for name in block}
     values["at_ns"] += wall_ns
     values["header_at"] = np.arange(rows) * kind.itemsize + kind.itemsize - room
     return Records(rows, values, known)

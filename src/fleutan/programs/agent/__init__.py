@@ -94,25 +94,25 @@ class Agent:
     def step(self, now: float) -> None:
         """Does what is due."""
         parts, stream = self.parts, self.parts.stream
+        if now - self._ticked >= TICK:
+            self._ticked = now
+            self._tick(now)
         for sources, tell in ((parts.flows, stream.flows), (parts.discards, stream.discards)):
             for one in sources:
                 if (batch := self._tried(one.batch, now)) is not None:
                     self._tried(tell, batch, now)
         for more in parts.ready:
             stream.ready(self._tried(more.samples, now) or (), now)
-        if now - self._ticked >= TICK:
-            self._ticked = now
-            self._tick(now)
         stream.tick(now)
 
     def _tick(self, now: float) -> None:
         parts = self.parts
+        parts.collectors.tick(now)
         present = {source: one for one in parts.counters for source in self._tried(_listed, one) or ()}
         due, gone = parts.schedule.due(present, now)
         found = self.read(parts.counters, present, due)
         parts.stream.counters(found, now)
         parts.stream.forget(gone)
-        parts.collectors.tick(now)
         at_ns = time.time_ns()
         for outlet in parts.outlets:
             if found:

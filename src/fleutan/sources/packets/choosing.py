@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from fleutan.errors import NotSupported
@@ -33,6 +34,9 @@ class Sampler(Protocol):
         """What is not sampled, or not known, and why; one line each."""
 
 
+#: Samples wait so long at most until they are read, in seconds.
+LINGER = 0.3
+
 Way = Callable[[Namespace | None, int], AbstractContextManager[Sampler]]
 
 
@@ -44,7 +48,7 @@ class Chosen(NamedTuple):
 
 
 #: In the order of what they give.
-WAYS: tuple[Way, ...] = (BpfSampler, SocketSampler)
+WAYS: tuple[Way, ...] = (partial(BpfSampler, linger=LINGER), SocketSampler)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from fleutan.sources.owners import pairs, read_processes
 from fleutan.sources.packets.columns import Packets
 
 #: Who holds which socket is read again after so many seconds at the earliest, and so many times what it takes.
-AGAIN, SHARE = 1.0, 50.0
+AGAIN, SHARE = 1.0, 100.0
 #: A socket that so many readings found nobody for is the kernel's own.
 VAIN = 3
 #: A reading that takes longer goes on beside the batches, in seconds.

@@ -23,7 +23,8 @@ MOST_TROUBLES, RENUMBER = 100, 1.0
 class BpfSampler:
     """The samplers of one network namespace, the caller's own or another, from ``with`` on.
 
-    ``header`` octets of each packet are kept, 256 at most.  Entering raises NotSupported with the reason,
+    ``header`` octets of each packet are kept, 256 at most.  Few samples wait for more, ``linger`` seconds at most:
+    a reading costs as much as some hundred samples in it.  Entering raises NotSupported with the reason,
     Gone where the namespace is no more.  What is wrong with one device is said in ``notes``, and the others go on.
     """
 
@@ -31,12 +32,14 @@ class BpfSampler:
         self,
         namespace: Namespace | None = None,
         header: int = 128,
+        linger: float = 0.0,
         library: str = LIBBPF,
         wall_ns: Callable[[], int] = lambda: time.time_ns() - time.monotonic_ns(),
         *,
         tcx: bool = True,
     ) -> None:
-        self._namespace, self._wall_ns = namespace, wall_ns
+        self._namespace, self._linger, self._wall_ns = namespace, linger, wall_ns
+        self._read_at = float("-inf")
         self._taps = Taps(header, library=library, tcx=tcx)
         self._rates: dict[Tap, int] = {}
         self._troubles: dict[Tap, str] = {}
@@ -57,6 +60,11 @@ class BpfSampler:
         except Gone:  # with all that was attached there
             self._taps.__exit__(*trouble)
 
+    @property
+    def way(self) -> str:
+        """How the programs are attached: ``tcx``, or ``clsact`` where that is not (before Linux 6.6)."""
+        return self._taps.way
+
     def want(self, rates: Mapping[Tap, int]) -> None:
         """Has these be sampled, one in so many packets each, and no others; to be called again and again.
 
@@ -76,6 +84,10 @@ class BpfSampler:
 
     def read(self) -> Packets | None:
         """The samples that came since the last call; None where none did."""
+        now, ring = time.monotonic(), self._taps.ring
+        if now - self._read_at < self._linger and ring.waiting < ring.room // 2:
+            return None
+        self._read_at = now
         octets = self._taps.read()
         left, self._left = self._left, {}
         if not len(octets):

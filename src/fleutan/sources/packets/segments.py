@@ -56,23 +56,31 @@ def _repeated(
     return repeated._replace(values=values), octets.reshape(-1, size)[order].reshape(-1), last[order] & is_end
 
 
-def _say_lengths(octets: NDArray[np.uint8], records: Records, length: Ints, rows: Known) -> None:
+def _say_lengths(octets: NDArray[np.uint8], records: Records, length: Ints, many: Known) -> None:
     """Has IP and UDP say how long a segment is, where they stand within what is kept."""
     values = records.values
     at, size = values["header_at"] + values["network"], values["kept"] - values["network"]
     long = length - values["network"]
-    four = np.flatnonzero(rows & (values["protocol"] == _IPV4) & (size >= 20))
-    six = np.flatnonzero(rows & (values["protocol"] == _IPV6) & (size >= _IPV6_HEADER))
-    before = number(octets, at[four] + 2, 2)
-    _put(octets, at[four] + 2, long[four])
-    _put(octets, at[four] + 10, _checksum(number(octets, at[four] + 10, 2), before, long[four]))
-    _put(octets, at[six] + 4, long[six] - _IPV6_HEADER)
-    for found, place, header in (
-        (four, 9, (number(octets, at[four], 1) & 15) * 4),
-        (six, 6, np.full(len(six), _IPV6_HEADER)),
-    ):
-        udp = (number(octets, at[found] + place, 1) == _UDP) & (size[found] >= header + 6)
-        _put(octets, (at[found] + header + 4)[udp], (long[found] - header)[udp])
+    four = np.flatnonzero(many & (values["protocol"] == _IPV4) & (size >= 20))
+    six = np.flatnonzero(many & (values["protocol"] == _IPV6) & (size >= _IPV6_HEADER))
+    if len(four):
+        before = number(octets, at[four] + 2, 2)
+        _put(octets, at[four] + 2, long[four])
+        _put(octets, at[four] + 10, _checksum(number(octets, at[four] + 10, 2), before, long[four]))
+        is_udp = octets[at[four] + 9] == _UDP
+        if is_udp.any():
+            rows = four[is_udp]
+            _say_udp(octets, at[rows], size[rows], long[rows], (octets[at[rows]] & 15).astype(np.int64) * 4)
+    if len(six):
+        _put(octets, at[six] + 4, long[six] - _IPV6_HEADER)
+        rows = six[octets[at[six] + 6] == _UDP]
+        _say_udp(octets, at[rows], size[rows], long[rows], np.full(len(rows), _IPV6_HEADER))
+
+
+def _say_udp(octets: NDArray[np.uint8], at: Ints, size: Ints, long: Ints, header: Ints) -> None:
+    """Has UDP behind a header of that length say its own, where that is kept."""
+    kept = size >= header + 6
+    _put(octets, (at + header + 4)[kept], (long - header)[kept])
 
 
 def _checksum(checksum: Ints, before: Ints, after: Ints) -> Ints:
