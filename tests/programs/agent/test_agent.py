@@ -89,10 +89,10 @@ def test_counters_packets_and_discards_go_into_one_stream() -> None:
     found.step(0.0)
     found.step(1.0)
     assert told(kept) == [
-        ("flow_sample_expanded", 7),
-        ("discarded_packet", 8),
         ("counters_sample_expanded", 1),
         ("counters_sample_expanded", 2),
+        ("flow_sample_expanded", 7),
+        ("discarded_packet", 8),
     ]
     assert found.polls == 2
 
@@ -118,7 +118,7 @@ def test_what_one_part_does_wrong_is_counted_and_the_others_go_on(caplog: pytest
     for second in range(3):
         found.step(float(second * 11))
     found.parts.stream.flush(40.0)
-    assert told(kept)[0] == ("flow_sample_expanded", 5)
+    assert ("flow_sample_expanded", 5) in told(kept)
     assert elsewhere.kept == [TWO] * 3
     assert found.failures == {"Interfaces: it is gone": 3, "Device: no ring": 1, "Elsewhere: RuntimeError": 3}
     assert len(caplog.records) == 3, "each is said once"
