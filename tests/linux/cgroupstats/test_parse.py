@@ -53,6 +53,15 @@ def test_lines_of_keys() -> None:
     assert parse.keyed(None) == {}
 
 
+def test_one_of_them() -> None:
+    text = "usage_usec 12\nuser_usec 7\nxuser_usec 8\nbad\nlast x\n"
+    assert parse.value_of(text, "usage_usec") == 12
+    assert parse.value_of(text, "user_usec") == 7
+    assert [parse.value_of(text, key) for key in ("bad", "last", "sec", "none")] == [None] * 4
+    assert parse.value_of(None, "usage_usec") is None
+    assert {key: parse.value_of(text, key) for key in parse.keyed(text)} == parse.keyed(text)
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [("50000 100000\n", 0.5), ("max 100000", None), ("1", None), ("250000 100000", 2.5), ("5 0", None), (None, None)],

@@ -18,7 +18,7 @@ from fleutan.linux.cgroupstats.hierarchies import Hierarchies
 from fleutan.linux.cgroupstats.parse import Io
 
 #: Seconds for which limits are believed: they change seldom, and each is one of several.
-LIMITS_S = 60.0
+LIMITS_S = 120.0
 #: Groups below which processes are not looked for in further ones.
 _DEEPEST = 4096
 
@@ -114,7 +114,7 @@ class Groups:
         return None if mount is None else files.text(f"{mount}{path}/{name}")
 
     def _cpu_us(self, in_v2: str | None, path: str) -> int | None:
-        told = parse.keyed(files.text(f"{in_v2}/cpu.stat")).get("usage_usec") if in_v2 else None
+        told = parse.value_of(files.text(f"{in_v2}/cpu.stat"), "usage_usec") if in_v2 else None
         if told is not None:
             return told
         nanoseconds = parse.number(self._v1("cpuacct", path, "cpuacct.usage"))
@@ -136,7 +136,7 @@ class Groups:
         return None
 
     def _is_frozen(self, in_v2: str | None, path: str) -> bool:
-        if in_v2 and parse.keyed(files.text(f"{in_v2}/cgroup.events")).get("frozen"):
+        if in_v2 and parse.value_of(files.text(f"{in_v2}/cgroup.events"), "frozen"):
             return True
         return (self._v1("freezer", path, "freezer.state") or "").strip() == "FROZEN"
 
@@ -163,7 +163,7 @@ _QUOTA = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
 
 def is_populated(folder: str) -> bool:
     """Whether a group of v2, or one below it, has processes."""
-    return bool(parse.keyed(files.text(f"{folder}/cgroup.events")).get("populated"))
+    return bool(parse.value_of(files.text(f"{folder}/cgroup.events"), "populated"))
 
 
 def _least(*limits: Any) -> Any:

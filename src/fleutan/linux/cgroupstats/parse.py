@@ -44,6 +44,12 @@ def keyed(text: str | None) -> dict[str, int]:
     return {words[0].rstrip(":"): value for words in pairs if (value := _second(words)) is not None}
 
 
+def value_of(text: str | None, key: str) -> int | None:
+    """One of such numbers: a third of the time where only one is wanted."""
+    _, found, rest = f"\n{text or ''}".partition(f"\n{key} ")
+    return number(rest.partition("\n")[0]) if found else None
+
+
 def _second(words: list[str]) -> int | None:
     return number(words[1]) if len(words) >= 2 else None
 

@@ -19,6 +19,7 @@ class Kept:
     def __init__(self, width: int) -> None:
         self._width = width
         self._ended: list[int | None] = [None] * width
+        self._has_ended = False
         self._last: dict[Hashable, list[int | None]] = {}
 
     def total(self, now: Mapping[Any, Counts]) -> tuple[int | None, ...]:
@@ -27,7 +28,10 @@ class Kept:
             self._end(self._last.pop(key))
         for key, counts in now.items():
             self._last[key] = self._told(self._last.get(key), counts)
-        return tuple(_sum(*column) for column in zip(self._ended, *self._last.values(), strict=True))
+        present = [*self._last.values()]
+        if len(present) == 1 and not self._has_ended:  # as it is with nearly all
+            return tuple(present[0])
+        return tuple(_sum(*column) for column in zip(self._ended, *present, strict=True))
 
     def forget(self, key: Hashable) -> None:
         """What this one counted is in another's counters from now on."""
@@ -42,10 +46,12 @@ class Kept:
                 continue
             if old is not None and count < old:
                 self._ended[at] = _sum(self._ended[at], old)
+                self._has_ended = True
             merged[at] = count
         return merged
 
     def _end(self, counts: list[int | None]) -> None:
+        self._has_ended = True
         self._ended = [_sum(*both) for both in zip(self._ended, counts, strict=True)]
 
 

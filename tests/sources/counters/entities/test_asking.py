@@ -26,14 +26,16 @@ def test_an_answer_is_not_waited_for() -> None:
 
     now = [0.0]
     asking = Asking(ask, "nothing", lambda: now[0])
-    assert asking.latest() == "nothing"
+    asking.look()
     now[0] += 1000
-    assert asking.latest() == "nothing"
+    asking.look()
+    assert asking.answer == "nothing"
+    until(lambda: bool(calls))
     assert len(calls) == 1, "while one answers, nobody is asked again"
     answered.set()
     until(lambda: not asking.is_asking())
     assert asking.answers == 1
-    assert asking.latest() == "answer"
+    assert asking.answer == "answer"
 
 
 def test_it_is_asked_again_once_in_a_while_and_sooner_for_what_is_new() -> None:
@@ -42,7 +44,7 @@ def test_it_is_asked_again_once_in_a_while_and_sooner_for_what_is_new() -> None:
     asking = Asking(lambda: calls.append(1), None, lambda: now[0])
 
     def asked(is_new: bool = False) -> int:
-        asking.latest(is_new)
+        asking.look(is_new)
         until(lambda: not asking.is_asking())
         return len(calls)
 
@@ -67,8 +69,8 @@ def test_what_is_raised_is_a_trouble_and_the_answer_before_stands() -> None:
 
     asking = Asking(ask, "", lambda: now[0])
     for _ in range(2):
-        asking.latest()
+        asking.look()
         until(lambda: not asking.is_asking())
         now[0] += EVERY_S
     assert asking.trouble == "ValueError: no more"
-    assert asking._answer == "one"
+    assert asking.answer == "one"

@@ -73,7 +73,6 @@ class Asked:
         while self.names._asking.is_asking():
             assert time.monotonic() < deadline
             Event().wait(0.001)
-        self.names.look(found)
         return {entity.name: self.names.of(entity).text for entity in entities}
 
     def labels(self, entity: Entity) -> dict[str, str]:
@@ -100,9 +99,9 @@ def test_by_dockers_api(tmp_path: Path, docker: Docker) -> None:
         "runtime": "docker",
         "image": "nginx:1",
     }
-    assert set(asked.names._told.containers) == {ID, OTHER}
+    assert set(asked.names._asking.answer.containers) == {ID, OTHER}
     assert asked.about(WEB) == {ID[:12]: "web"}
-    assert set(asked.names._told.containers) == {ID}
+    assert set(asked.names._asking.answer.containers) == {ID}
 
 
 def test_by_what_they_call_themselves(tmp_path: Path, docker: Docker) -> None:

@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 
 class Asking(Generic[Answer]):
-    """The last answer of ``ask``, which is asked again once in a while and never waited for.
+    """``answer`` is the last one of ``ask``, which is asked again once in a while and never waited for.
 
     ``ask`` has to come to an end by itself; what it raises is ``trouble``, and the answer before
     stands.  The thread is none that the process waits for when it ends.
@@ -31,20 +31,20 @@ class Asking(Generic[Answer]):
     ) -> None:
         self.trouble = ""
         self.answers = 0
-        self._ask, self._answer = ask, first
+        self.answer = first
+        self._ask = ask
         self._clock, self._every, self._least = clock, every, least
         self._began: float | None = None
         self._thread: Thread | None = None
 
-    def latest(self, is_new: bool = False) -> Answer:
-        """The answer that there is; asks again if it is time, sooner where there ``is_new`` to ask about."""
+    def look(self, is_new: bool = False) -> None:
+        """Asks again if it is time, sooner where something ``is_new``."""
         now = self._clock()
         waited = self._least if is_new else self._every
         if not self.is_asking() and (self._began is None or now - self._began >= waited):
             self._began = now
             self._thread = Thread(target=self._run, name="asking", daemon=True)
             self._thread.start()
-        return self._answer
 
     def is_asking(self) -> bool:
         """Whether an answer is waited for by the thread."""
@@ -52,7 +52,7 @@ class Asking(Generic[Answer]):
 
     def _run(self) -> None:
         try:
-            self._answer = self._ask()
+            self.answer = self._ask()
             self.trouble = ""
         except Exception as error:  # whatever others say, the counters go on
             self.trouble = f"{type(error).__name__}: {error}"

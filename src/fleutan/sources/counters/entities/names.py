@@ -69,14 +69,13 @@ class Names:
         self._first_pid, self._hostnames, self._places = first_pid, hostnames, places
         self._wanted: Mapping[str, Entity] = {}
         self._asked: frozenset[str] = frozenset()
-        self._told = Told({}, {})
-        self._asking = Asking(self._ask, self._told, clock, every)
+        self._asking = Asking(self._ask, Told({}, {}), clock, every)
 
     def look(self, entities: Mapping[str, Entity]) -> None:
-        """Has those who know asked about these, by their keys, if it is time; takes what was answered meanwhile."""
+        """Has those who know asked about these, by their keys, if it is time."""
         self._wanted = {key: entity for key, entity in entities.items() if entity.kind != UNIT}
         if self._wanted:
-            self._told = self._asking.latest(not self._asked.issuperset(self._wanted))
+            self._asking.look(not self._asked.issuperset(self._wanted))
 
     def of(self, entity: Entity) -> Name:
         """What this one is called."""
@@ -88,15 +87,15 @@ class Names:
 
     def notes(self) -> list[str]:
         """Who did not answer, and why."""
-        return [*self._told.notes, *([self._asking.trouble] if self._asking.trouble else [])]
+        return [*self._asking.answer.notes, *([self._asking.trouble] if self._asking.trouble else [])]
 
     def _pod(self, entity: Entity) -> Name:
-        pod = self._told.pods.get(entity.key.replace("-", ""))
+        pod = self._asking.answer.pods.get(entity.key.replace("-", ""))
         labels = {"pod": pod.name, "namespace": pod.namespace} if pod else {"pod": entity.key}
         return Name(labels["pod"], {**labels, "pod_uid": entity.key})
 
     def _container(self, entity: Entity) -> Name:
-        told = self._told.containers.get(entity.key, Container(entity.key))
+        told = self._asking.answer.containers.get(entity.key, Container(entity.key))
         name = (told.hostname if self._hostnames else None) or told.name or told.pod or told.hostname or entity.name
         labels = {
             "container": told.name or entity.name,
@@ -111,7 +110,7 @@ class Names:
     # -- in the thread
 
     def _ask(self) -> Told:
-        wanted, before = self._wanted, self._told.containers
+        wanted, before = self._wanted, self._asking.answer.containers
         self._asked = frozenset(wanted)
         found: dict[str, Container] = {}
         notes: list[str] = []
