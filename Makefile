@@ -88,6 +88,8 @@ golden: setup-dev
 bench: setup-dev
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/tracing.py
+	$(BIN)/python bench/agent_counters.py
+	$(BIN)/python bench/sampling.py
 
 docs: setup-dev
 	$(BIN)/python docs/generate.py
