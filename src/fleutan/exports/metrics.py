@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 
+from fleutan.exports.observations import items, octets_text
 from fleutan.observed import ENTITY, HOST, INTERFACE, Counters
 
 COUNTER, GAUGE, INFO = "counter", "gauge", "info"
@@ -415,7 +416,7 @@ def _information(one: Counters, subject: str, own: Labels) -> Iterator[Metric]:
 
 def _text(name: str, value: Any) -> str:
     if isinstance(value, bytes):
-        return value.hex(":") if len(value) == 6 else value.hex()
+        return octets_text(value)
     return _WORDS.get(name, {}).get(value, str(value))
 
 
@@ -423,7 +424,8 @@ def _values(family: Family, fields: Mapping[str, Any]) -> Iterator[tuple[Labels,
     for field, said in family.members:
         name, _, more = field.partition(".")
         label = ((family.label, said),) if said else ()
-        for place, value in _items(fields.get(name), more) if more else (((), _bit(fields, field)),):
+        one = ((), _bit(fields, field))
+        for place, value in _items(family.structure, name, fields.get(name), more) if more else (one,):
             if isinstance(value, (int, float)) and isfinite(value) and (value or name not in _ZERO_IS_UNKNOWN):
                 yield label + place, value if family.divisor == 1 else value / family.divisor
 
@@ -434,14 +436,6 @@ def _bit(fields: Mapping[str, Any], field: str) -> Any:
     return int(bool(value & int(mask))) if mask and value is not None else value
 
 
-#: The fields of a lane in order, as the layout of ``sfp`` has them.
-_LANE = (
-    *("index", "tx_bias_current", "tx_power", "tx_power_min", "tx_power_max", "tx_wavelength"),
-    *("rx_power", "rx_power_min", "rx_power_max", "rx_wavelength"),
-)
-
-
-def _items(rows: Any, field: str) -> Iterator[tuple[Labels, Any]]:
-    for row in rows or ():
-        fields = row if isinstance(row, Mapping) else dict(zip(_LANE, row, strict=False))
-        yield (("lane", str(fields.get("index"))),), fields.get(field)
+def _items(structure: str, name: str, rows: Any, field: str) -> Iterator[tuple[Labels, Any]]:
+    for row in items(structure, name, rows):
+        yield (("lane", str(row.get("index"))),), row.get(field)

@@ -20,7 +20,7 @@ from fleutan.protocols.applications import LONGEST
 from fleutan.protocols.jsonstream import Objects
 
 #: Octets that may wait in the kernel, as Host sFlow has it; messages that are taken at a time.
-WAITING, MESSAGES = 2_000_000, 2_000
+WAITING, MESSAGES = 2_000_000, 1_000
 _SO_RXQ_OVFL = 40  # include/uapi/asm-generic/socket.h
 _FORCED = 33  # SO_RCVBUFFORCE
 _PIECE = 1 << 16
