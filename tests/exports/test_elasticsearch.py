@@ -19,7 +19,7 @@ def read(octets: bytes) -> list[Any]:
 
 
 def test_a_source_is_a_document() -> None:
-    structures = {"if_counters": {"ifInOctets": 5, "ifType": None}, "port_name": {"name": "eth0"}}
+    structures: dict[str, Any] = {"if_counters": {"ifInOctets": 5, "ifType": None}, "port_name": {"name": "eth0"}}
     labels = {"dev": "eth0", "alias": "uplink", "netns": "blue", "host": "other", "a.b": "c"}
     (lines,) = documents([Counters(Source(0, 3), structures, labels)], AT, "here")
     assert read(lines) == [
@@ -50,7 +50,7 @@ def test_what_runs_on_a_host_has_names_of_its_own() -> None:
 
 
 def test_values_are_json() -> None:
-    structures = {
+    structures: dict[str, Any] = {
         "weather": {
             "a": float("nan"),
             "b": 1 << 63,

@@ -168,9 +168,9 @@ class Queue:
         """Waits so long; whether to go on.  If the end is asked for meanwhile, there is one more try at once."""
         until = monotonic() + seconds
         with self._changed:
-            if self._ends_at is not None:
-                until = min(until, self._ends_at)
             before = self._ends_at
+            if before is not None and until >= before:
+                return False
             while self._ends_at == before and (left := until - monotonic()) > 0:
                 self._changed.wait(left)
-            return self._ends_at is None or monotonic() < self._ends_at
+            return True
