@@ -19,7 +19,7 @@ from fleutan.programs.agent.assembling import REFRESH, Assembly, numbers
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.settings import Effective
 from fleutan.programs.agent.stream import Stream
-from fleutan.sources.collectors import Collectors
+from fleutan.sources.collectors import Collector, Collectors
 from fleutan.sources.packets.columns import Tap as Sampled
 
 needs_raw = pytest.mark.skipif(bool(capabilities.missing(("CAP_NET_RAW",))), reason="needs CAP_NET_RAW")
@@ -126,3 +126,21 @@ def test_units_and_containers_are_data_sources_whose_numbers_stay(
         assert "Entities" in {type(one).__name__ for one in made.counters}
         assert all(isinstance(note, str) for note in made.notes())
     assert numbers({"STATE_DIRECTORY": str(tmp_path / "none")}) is None
+
+
+def test_counters_go_elsewhere_too(tmp_path: Path) -> None:
+    """Nobody answers there, which ends nothing; a token that cannot be read is named."""
+    nowhere = f"http://127.0.0.1:{free_port()}/"
+    secret = tmp_path / "token"
+    secret.write_text("s3cret\n")
+    places = {"influx": nowhere, "influx_token": secret, "elasticsearch": nowhere, "elasticsearch_token": secret}
+    settings = {"packets.source": ("none",), "drops.on": False, "outputs.statsd": Collector("127.0.0.1", free_port())}
+    settings |= {f"outputs.{name}": said for name, said in places.items()}
+    with Assembly(effective(**settings)) as made, Collectors([]) as collectors:
+        assert [type(one).__name__ for one in made.outlets] == ["Influx", "Elasticsearch", "StatsD"]
+        agent = made.agent(collectors)
+        agent.parts.schedule = Schedule(30.0, lambda: 0.0)
+        agent.step(0.0)
+        assert agent.failures == {}
+    with Assembly(effective(**{**settings, "outputs.influx_token": tmp_path / "none"})) as made:
+        assert list(made.lacks) == ["influx"]

@@ -25,7 +25,11 @@ from fleutan.programs.agent.batches import Both, Read, of_discards, of_kernel
 from fleutan.programs.agent.election import Elected, elect
 from fleutan.programs.agent.explaining import AUTO, Lack
 from fleutan.programs.agent.listening import Listening
+from fleutan.programs.agent.outputs.elasticsearch import Elasticsearch
+from fleutan.programs.agent.outputs.influx import Influx
 from fleutan.programs.agent.outputs.metrics import Metrics
+from fleutan.programs.agent.outputs.posting import token
+from fleutan.programs.agent.outputs.statsd import StatsD
 from fleutan.programs.agent.rates import Interface, rate
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.settings import Effective
@@ -89,8 +93,9 @@ class Assembly:
             self.counters.append(self._entities(uuid))
         if settings.json_port is not None:
             self._try("applications", self._applications)
-        if settings.outputs.metrics is not None:
-            self._try("metrics", self._metrics)
+        for name, open_ in self._outputs().items():
+            if getattr(settings.outputs, name) is not None:
+                self._try(name, open_)
         self._packets(settings.packets.source)
         if settings.drops.on:
             self._try("drops", self._drops)
@@ -194,7 +199,34 @@ class Assembly:
     def _metrics(self) -> None:
         place, polling = self.effective.agent.outputs.metrics, self.effective.agent.polling
         assert place is not None  # noqa: S101  # who calls has looked
-        self.outlets.append(self.held.enter_context(Metrics(place, KEEP * (polling or 1) + REFRESH)))
+        self._outlet(Metrics(place, KEEP * (polling or 1) + REFRESH))
+
+    def _outputs(self) -> Mapping[str, Callable[[], None]]:
+        return {
+            "metrics": self._metrics,
+            "influx": self._influx,
+            "elasticsearch": self._elasticsearch,
+            "statsd": self._statsd,
+        }
+
+    def _influx(self) -> None:
+        said = self.effective.agent.outputs
+        secret = token(said.influx_token) if said.influx_token else None
+        self._outlet(Influx(said.influx or "", socket.gethostname(), secret))
+
+    def _elasticsearch(self) -> None:
+        said = self.effective.agent.outputs
+        secret = token(said.elasticsearch_token) if said.elasticsearch_token else None
+        self._outlet(Elasticsearch(said.elasticsearch or "", socket.gethostname(), secret))
+
+    def _statsd(self) -> None:
+        said = self.effective.agent.outputs.statsd
+        assert said is not None  # noqa: S101  # who calls has looked
+        self._outlet(StatsD(said, socket.gethostname()))
+
+    def _outlet(self, made: Any) -> None:
+        opened: AbstractContextManager[Outlet] = made
+        self.outlets.append(self.held.enter_context(opened))
 
     def _packets(self, said: Sequence[str]) -> None:
         """Opens where packets come from; of ``auto`` the first that can be."""
