@@ -144,3 +144,9 @@ def test_counters_go_elsewhere_too(tmp_path: Path) -> None:
         assert agent.failures == {}
     with Assembly(effective(**{**settings, "outputs.influx_token": tmp_path / "none"})) as made:
         assert list(made.lacks) == ["influx"]
+
+
+def test_flow_records_are_named_as_what_is_not_written() -> None:
+    settings = {"packets.source": ("none",), "drops.on": False, "outputs.ipfix": (Collector("127.0.0.1", 4739),)}
+    with Assembly(effective(**settings)) as made:
+        assert list(made.lacks) == ["flow records"]

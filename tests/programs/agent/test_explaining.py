@@ -156,6 +156,14 @@ def test_what_other_parts_lack_is_named_only_where_they_are_on() -> None:
     assert "dropped packets" not in {line.subject for line in lines(TO + off)}
 
 
+def test_flow_records_that_are_not_written_are_no_export() -> None:
+    said = f"{TO}outputs.ipfix = '192.0.2.9'\n"
+    lacks = {"flow records": Lack(reason="x")}
+    assert "192.0.2.9:4739" in {line.subject for line in lines(said)}
+    assert "192.0.2.9:4739" not in {line.subject for line in lines(said, lacks=lacks)}
+    assert problems(said, lacks=lacks) == ["flow records: not told: x"]
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [("psample", "packets as psample has them"), ("none", "counters only"), ("bpf", "1 in 1,000: ")],

@@ -96,6 +96,8 @@ class Assembly:
         for name, open_ in self._outputs().items():
             if getattr(settings.outputs, name) is not None:
                 self._try(name, open_)
+        if settings.outputs.ipfix or settings.outputs.netflow9:
+            self.lacks["flow records"] = Lack((), "IPFIX and NetFlow 9 are not written by this version; sFlow is")
         self._packets(settings.packets.source)
         if settings.drops.on:
             self._try("drops", self._drops)

@@ -22,6 +22,8 @@ AUTO = ("bpf", "socket")
 #: Those that take packets from devices at a rate that is decided here.
 _TAPPING = frozenset(AUTO)
 
+#: Where flow records go.
+_RECORDS = ("outputs.ipfix", "outputs.netflow9")
 Topic = Literal["export", "interface", "problem", "remark"]
 
 
@@ -84,7 +86,7 @@ def _exports(effective: Effective, elected: Elected | None, sources: list[str], 
     agent = effective.agent
     if elected is not None:
         yield Line("export", "agent", str(elected))
-    for key, place, name in _targets(agent):
+    for key, place, name in _targets(agent, lacks):
         yield Line("export", place, f"{name} ({effective.origin(key)})")
     if agent.polling:
         told = _counted(agent, lacks)
@@ -96,7 +98,7 @@ def _exports(effective: Effective, elected: Elected | None, sources: list[str], 
         yield Line("export", "dropped packets", limit)
 
 
-def _targets(agent: Agent) -> Iterator[tuple[str, str, str]]:
+def _targets(agent: Agent, lacks: Lacks) -> Iterator[tuple[str, str, str]]:
     """Key, place and form of everywhere that something goes."""
     outputs = agent.outputs
     hosts = (
@@ -106,6 +108,8 @@ def _targets(agent: Agent) -> Iterator[tuple[str, str, str]]:
         ("outputs.statsd", (outputs.statsd,) if outputs.statsd else (), "StatsD"),
     )
     for key, targets, name in hosts:
+        if "flow records" in lacks and key in _RECORDS:
+            continue
         yield from ((f"{key} {one.title}", one.title, name) for one in targets)
     for key, name in (("metrics", "OpenMetrics"), ("influx", "InfluxDB"), ("elasticsearch", "Elasticsearch")):
         if (place := getattr(outputs, key)) is not None:
@@ -140,7 +144,7 @@ def _problems(agent: Agent, lacks: Lacks, elected: Elected | None) -> Iterator[L
     if not agent.polling:
         yield Line("problem", "counters", "none are told, since polling is 0")
     # That a host has no GPU is no problem.
-    parts = {"drops": agent.drops.on, "systemd": agent.systemd, "containers": agent.containers}
+    parts = {"drops": agent.drops.on, "systemd": agent.systemd, "containers": agent.containers, "flow records": True}
     for name, is_on in parts.items():
         if is_on and name in lacks:
             yield Line("problem", name, f"not told: {lacks[name]}")
