@@ -94,11 +94,20 @@ def made(path: str, where: Hierarchies) -> Iterator[list[Path]]:
     try:
         for folder in new:
             folder.mkdir(exist_ok=True)
+            if any(other.parent == folder for other in new):
+                _account(folder)
         yield [folder for folder in folders if str(folder).endswith(path)]
     finally:
         for folder in reversed(new):
             with suppress(OSError):
                 folder.rmdir()
+
+
+def _account(folder: Path) -> None:
+    """Has the kernel account for what is below a group of v2, as far as it does for the group."""
+    with suppress(OSError):
+        for controller in (folder / "cgroup.controllers").read_text().split():
+            (folder / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
 def enter(folders: list[Path], pid: int) -> None:

@@ -111,8 +111,9 @@ def test_a_packet_that_stands_for_many_is_counted_as_many(family: int, address: 
         segments = int(Path(f"/tmp/fln{os.getpid()}.told").read_text())  # noqa: S108
         os.unlink(f"/tmp/fln{os.getpid()}.told")  # noqa: S108
         found = counting.read()[number]
-        # Neither side counts the answer to the first segment; a late acknowledgement may come after it was told.
-        assert 1 <= found.tx_packets - segments <= 2
+        # Neither side counts the answer to the first segment, nor do the programs on older kernels; a late
+        # acknowledgement may come after it was told.
+        assert 0 <= found.tx_packets - segments <= 2
         assert segments > size // 1000
         # Options are 12 octets in all but the first segments of each side.
         headers = found.tx_packets * (ip + 32)

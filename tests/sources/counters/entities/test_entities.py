@@ -44,12 +44,14 @@ class World:
     def stop(self, path: str) -> None:
         shutil.rmtree(self.groups / path[1:])
 
-    def entities(self, *, choice: Choice = Choice(), state: bool = False) -> Entities:  # noqa: B008
+    def entities(self, *, choice: Choice = Choice(), state: bool = False, uuid: bytes | None = HOST) -> Entities:  # noqa: B008
         settings = Settings(choice, state=str(self.state) if state else None)
         places = Places((), str(self.root), str(self.root / "proc"))
         where = hierarchies(str(self.groups))
-        host = Host(where, str(self.root / "proc"), str(self.root / "sys"), places, lambda: self.now)
-        return Entities(HOST, settings, lambda: self.moved, host)
+        host = Host(
+            where, str(self.root / "proc"), str(self.root / "sys"), str(self.root / "etc"), places, lambda: self.now
+        )
+        return Entities(uuid, settings, lambda: self.moved, host)
 
     def later(self, seconds: float = REFRESH_S) -> None:
         self.now += seconds
@@ -171,6 +173,21 @@ def test_sockets_of_groups(world: World) -> None:
     found = by_name(entities)
     assert found["a.service"].structures["virt_net_io"]["rx_bytes"] == 11
     assert found[ID[:12]].structures["virt_net_io"]["rx_bytes"] == 0
+
+
+def test_units_of_another_host_are_others(world: World) -> None:
+    world.start(A)
+
+    def identity(uuid: bytes | None) -> bytes:
+        (found,) = by_name(world.entities(uuid=uuid)).values()
+        return bytes(found.structures["host_descr"]["uuid"])
+
+    by_hostname = identity(None)
+    cgroups.tree(world.root, {"sys/class/dmi/id/product_uuid": "00000000-0000-0000-0000-000000000001\n"})
+    by_firmware = identity(None)
+    cgroups.tree(world.root, {"etc/machine-id": f"{HOST.hex()}\n"})
+    assert identity(None) == identity(HOST)
+    assert len({by_hostname, by_firmware, identity(None), identity(bytes(range(16)))}) == 4
 
 
 def test_containers_are_identified_by_their_ids(world: World) -> None:

@@ -92,7 +92,12 @@ def test_v2(apache: cgroups.Process, tmp_path: Path) -> None:
     found = told(only(where, v2=True), tmp_path).structures
     assert before <= found["virt_cpu"]["cpuTime"] <= used()
     assert found["virt_cpu"]["cpuTime"] >= 180
+    memory = Path(f"{where.v2}{PATH}/memory.current")
+    if memory.exists():
+        assert found["virt_memory"]["memory"] == pytest.approx(int(memory.read_text()), abs=1 << 20)
     assert found["virt_memory"]["memory"] >= HELD
+    if Path(f"{where.v2}{PATH}/io.stat").exists():
+        assert found["virt_disk_io"]["rd_req"] is not None
 
 
 def test_of_its_processes_alone(apache: cgroups.Process, tmp_path: Path) -> None:

@@ -12,10 +12,13 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
+from uuid import NAMESPACE_DNS, uuid5
 
+from fleutan.linux.cgroupstats import files
 from fleutan.linux.cgroupstats.disks import SYS, Disks
 from fleutan.linux.cgroupstats.groups import Groups
 from fleutan.linux.cgroupstats.hierarchies import Hierarchies, hierarchies
+from fleutan.linux.host.identity import identifier
 from fleutan.linux.proc import PROC
 from fleutan.linux.unittraffic import Moved
 from fleutan.observed import ENTITY, HOST, Counters, Source
@@ -56,6 +59,7 @@ class Host(NamedTuple):
     where: Hierarchies | None = None
     proc: str = PROC
     sys: str = SYS
+    etc: str = "/etc"
     places: Places = HERE
     clock: Callable[[], float] = time.monotonic
 
@@ -66,7 +70,8 @@ DEFAULTS, THIS = Settings(), Host()
 class Entities:
     """The data sources of what runs here.
 
-    ``uuid`` is the host's; ``traffic`` gives what the sockets of control groups moved, by their ids.
+    ``uuid`` is the host's, None for what the machine says; ``traffic`` gives what the sockets of
+    control groups moved, by their ids.
     """
 
     def __init__(
@@ -74,7 +79,7 @@ class Entities:
     ) -> None:
         where = hierarchies() if host.where is None else host.where
         groups = Groups(where, Disks(host.sys, host.clock), host.clock)
-        self._uuid, self._settings, self._traffic, self._clock = uuid or bytes(16), settings, traffic, host.clock
+        self._uuid, self._settings, self._traffic, self._clock = uuid or _of_host(host), settings, traffic, host.clock
         self._networks = Networks(host.proc, host.clock)
         self._around = Around(groups, self._networks, machine(host.proc), host.proc)
         self._finder = Finder(where, settings.choice, host.clock, settings.refresh)
@@ -156,3 +161,11 @@ class Entities:
         if self._settings.state and self._indexes.changed:
             self._save_note = indexes.save(self._settings.state, self._indexes.numbers())
             self._indexes.changed, self._saved = False, self._clock()
+
+
+def _of_host(host: Host) -> bytes:
+    """What makes units of one host others than those of another: the machine's identifier, else the host's name."""
+    for path in (f"{host.etc}/machine-id", f"{host.sys}/class/dmi/id/product_uuid"):
+        if found := identifier(files.text(path) or ""):
+            return found
+    return uuid5(NAMESPACE_DNS, os.uname().nodename).bytes
