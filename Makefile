@@ -51,13 +51,21 @@ imports: setup-dev
 docs-check: setup-dev
 	$(BIN)/python docs/generate.py --check
 
-# What asks the kernel of the whole host, or how long something takes, has it for itself.
-ALONE := tests/namespaces tests/vm tests/linux tests/faces/cli/test_asking.py
+# Broken input by the hundred thousand, kills and power cuts: no line of theirs is worth the wait for being traced.
+BREAKING := tests/fuzz tests/lake/test_killed.py tests/lake/test_powercut.py tests/lake/test_together.py
+# What runs in namespaces mostly waits, and is not measured.
+NAMESPACES := tests/namespaces tests/vm
+# What asks the kernel of the whole host has it for itself.
+ALONE := tests/linux tests/faces/cli/test_asking.py
+MEASURED := --cov --cov-report= --cov-fail-under=0
+BESIDE := -n 2 --dist loadfile
 unit: setup-dev
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0 -n 2 --dist loadfile $(ALONE:%=--ignore=%)
-	$(BIN)/python -m pytest --cov --cov-append --cov-report= --cov-fail-under=0 $(ALONE)
+	$(BIN)/python -m pytest $(MEASURED) $(BESIDE) $(addprefix --ignore=,$(BREAKING) $(NAMESPACES) $(ALONE))
+	$(BIN)/python -m pytest $(MEASURED) --cov-append $(ALONE)
 	$(BIN)/python -m coverage report
+	$(BIN)/python -m pytest $(BESIDE) $(BREAKING)
+	$(BIN)/python -m pytest $(BESIDE) $(NAMESPACES)
 
 # Each round is a process: atheris keeps the result of every comparison that it traces, whole arrays too.
 fuzz: $(VENV)/.installed-fuzz
