@@ -109,3 +109,9 @@ def test_any_octets_are_attributes_within_them(data: bytes, kind: int) -> None:
 def test_beyond_the_end_is_no_error() -> None:
     assert number(np.zeros(0, np.uint8), np.array([3]), 4).tolist() == [0]
     assert number(np.array([1, 2], np.uint8), np.array([1]), 2, "big").tolist() == [0x0202]
+
+
+def test_of_those_without_a_number_it_is_unknown() -> None:
+    found = told(attribute(3, b"\x07"), b"")
+    assert found.or_unknown(3).tolist() == [7, -1]
+    assert found.or_unknown(4).tolist() == [-1, -1]

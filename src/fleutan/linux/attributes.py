@@ -71,6 +71,11 @@ class Attributes(NamedTuple):
             known |= rows
         return values, known
 
+    def or_unknown(self, kind: int) -> Ints:
+        """Numbers as ``numbers`` has them, -1 where messages have none."""
+        values, known = self.numbers(kind)
+        return np.where(known, values, -1)
+
 
 def number(octets: Octets, at: Ints, size: int, order: str = sys.byteorder) -> Ints:
     """The unsigned numbers of ``size`` octets at these places; those of 8 octets reinterpreted as int64.

@@ -18,8 +18,7 @@ from fleutan.protocols.sflow.reasons import REASONS
 from fleutan.protocols.spans import Ints, Spans
 from fleutan.sources.discarded import FCS, Discards
 from fleutan.sources.discardreasons import UNKNOWN
-from fleutan.sources.packets.kernel_samples import ETHERNET, cut, running
-from fleutan.sources.packets.psample import notes
+from fleutan.sources.packets.kernel_samples import ETHERNET, cut, notes, running
 
 _NUMBERS = {name: number for number, name in REASONS.items()}
 #: Traps that sFlow has another name for (Documentation/networking/devlink/devlink-trap.rst); most have the same.

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleutan.protocols.spans import joined
-from fleutan.sources.packets.kernel_samples import Account, Kept, cut, running
+from fleutan.sources.packets.kernel_samples import Account, Kept, cut, notes, running
 
 
 def ints(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -84,3 +84,8 @@ def test_headers_are_cut_and_copied() -> None:
     short = cut(whole, 4)
     assert short.strings() == [b"abcd", b"gh", b""]
     assert not np.shares_memory(short.octets, whole.octets)
+
+
+def test_what_was_missed_is_noted() -> None:
+    assert notes("samples", 0, 0) == []
+    assert [note.partition(": ")[2][:7] for note in notes("samples", 3, 2)] == ["3 times", "2 messa"]

@@ -10,7 +10,7 @@ from tests.linux.packets.test_psample import FAMILY, messages, sample
 from fleutan.errors import NotSupported, UsageError
 from fleutan.linux.packets.psample import parse
 from fleutan.sources.packets.kernel_samples import Account, KernelSamples
-from fleutan.sources.packets.psample import Groups, PsampleSource, notes, samples_of
+from fleutan.sources.packets.psample import Groups, PsampleSource, samples_of
 
 IPV4 = b"\x45" + bytes(19) + b"payload"
 FRAME = bytes(range(12)) + b"\x08\0" + IPV4
@@ -81,11 +81,6 @@ def test_a_group_that_cannot_be_is_refused() -> None:
     for group in (0, (1 << 32) - 1):
         with pytest.raises(UsageError, match=f"psample has no group {group}"):
             PsampleSource(Groups(group))
-
-
-def test_what_was_missed_is_noted() -> None:
-    assert notes("samples", 0, 0) == []
-    assert [note.partition(": ")[2][:7] for note in notes("samples", 3, 2)] == ["3 times", "2 messa"]
 
 
 def test_the_kernel_gives_them_or_says_why_not() -> None:

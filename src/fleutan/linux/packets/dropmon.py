@@ -80,8 +80,8 @@ def parse(found: Messages, family: int, origin: int = HARDWARE) -> Trapped:
         payload,
         np.maximum(sizes, 0),
         length,
-        _or_unknown(told, _TIMESTAMP),
-        _or_unknown(told, _PROTO),
+        told.or_unknown(_TIMESTAMP),
+        told.or_unknown(_PROTO),
         _inside(told, _IN_PORT, _PORT_INDEX),
         group,
         np.maximum(group_size - 1, 0),  # without the NULs at their ends
@@ -89,11 +89,6 @@ def parse(found: Messages, family: int, origin: int = HARDWARE) -> Trapped:
         np.maximum(trap_size - 1, 0),
     )
     return every.take(knows_length & (told.numbers(_ORIGIN)[0] == origin))
-
-
-def _or_unknown(told: Attributes, kind: int) -> Ints:
-    values, known = told.numbers(kind)
-    return np.where(known, values, -1)
 
 
 def _inside(told: Attributes, kind: int, inner: int) -> Ints:

@@ -85,20 +85,15 @@ def parse(found: Messages, family: int) -> Sampled:
         _rates(told),
         told.numbers(IIFINDEX)[0],
         told.numbers(OIFINDEX)[0],
-        _or_unknown(told, TIMESTAMP),
-        _or_unknown(told, PROTO),
-        _or_unknown(told, OUT_TC),
-        _or_unknown(told, OUT_TC_OCC),
-        _or_unknown(told, LATENCY),
+        told.or_unknown(TIMESTAMP),
+        told.or_unknown(PROTO),
+        told.or_unknown(OUT_TC),
+        told.or_unknown(OUT_TC_OCC),
+        told.or_unknown(LATENCY),
         told.span(TUNNEL)[1],
     )
     needed = [told.numbers(kind)[1] for kind in (ORIGSIZE, SAMPLE_GROUP, GROUP_SEQ, SAMPLE_RATE)]
     return every.take(np.logical_and.reduce(needed))
-
-
-def _or_unknown(told: Attributes, kind: int) -> Ints:
-    values, known = told.numbers(kind)
-    return np.where(known, values, -1)
 
 
 def _rates(told: Attributes) -> Ints:

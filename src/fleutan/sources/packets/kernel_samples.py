@@ -140,3 +140,13 @@ def cut(spans: Spans, most: int) -> Spans:
     """The first octets of each string, at most so many, in a buffer of their own."""
     short = Spans(spans.octets, spans.starts, np.minimum(spans.sizes, most))
     return Spans(packed(short).copy(), np.cumsum(short.sizes) - short.sizes, short.sizes)
+
+
+def notes(what: str, overruns: int, broken: int) -> list[str]:
+    """What a listener missed."""
+    found = []
+    if overruns:
+        found.append(f"{what}: {overruns} times there was no room for more: some were lost (rmem_max, or one in more)")
+    if broken:
+        found.append(f"{what}: {broken} messages of the kernel could not be read")
+    return found

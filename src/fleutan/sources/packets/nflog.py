@@ -12,8 +12,7 @@ import numpy as np
 from fleutan.errors import UsageError
 from fleutan.linux.packets.nflog import HEADER, INPUT, OUTPUT, Logged, Nflog
 from fleutan.protocols.spans import Ints, Spans, number, packed
-from fleutan.sources.packets.kernel_samples import ETHERNET, FCS, INTERNAL, IPV4, IPV6, Account, KernelSamples
-from fleutan.sources.packets.psample import notes
+from fleutan.sources.packets.kernel_samples import ETHERNET, FCS, INTERNAL, IPV4, IPV6, Account, KernelSamples, notes
 
 #: NFPROTO_IPV4, NFPROTO_INET and NFPROTO_IPV6 (include/uapi/linux/netfilter.h), whose hooks say who a packet is for.
 _ROUTED = (1, 2, 10)

@@ -12,7 +12,7 @@ import numpy as np
 from fleutan.errors import UsageError
 from fleutan.linux.packets.psample import Psample, Sampled
 from fleutan.protocols.spans import Ints, Spans, number
-from fleutan.sources.packets.kernel_samples import ETHERNET, FCS, IPV4, IPV6, Account, KernelSamples, cut
+from fleutan.sources.packets.kernel_samples import ETHERNET, FCS, IPV4, IPV6, Account, KernelSamples, cut, notes
 
 #: Where an EtherType stands in a frame; below this number it is a length instead.
 _TYPE_AT, _LEAST_TYPE = 12, 0x0600
@@ -66,16 +66,6 @@ class PsampleSource:
     def notes(self) -> list[str]:
         """What cannot be known, and why."""
         return notes(self._kernel.listener.what, self._kernel.listener.overruns, self._kernel.listener.broken)
-
-
-def notes(what: str, overruns: int, broken: int) -> list[str]:
-    """What a listener missed."""
-    found = []
-    if overruns:
-        found.append(f"{what}: {overruns} times there was no room for more: some were lost (rmem_max, or one in more)")
-    if broken:
-        found.append(f"{what}: {broken} messages of the kernel could not be read")
-    return found
 
 
 def samples_of(found: Sampled, groups: Groups, account: Account, header: int, now_ns: int) -> KernelSamples:
