@@ -132,6 +132,13 @@ def _url(value: Any, _: Path) -> str:
     raise refused(value, "a URL that begins with http:// or https://")
 
 
+def _user(value: Any, _: Path) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}", text):
+        return text
+    raise refused(value, "a user's name or number")
+
+
 def _regex(value: Any, _: Path) -> str:
     expression(value)
     return str(value)
@@ -244,5 +251,6 @@ UUIDS = Value("a UUID", _uuid)
 PLACE = Value("an address and port, or a port of loopback", _place)
 DNS_SD = Value("a domain, or true for the host's own", _dns_sd)
 URL = Value("a URL", _url)
+USER = Value("a user's name or number", _user)
 DEVICE = Value("a device's name", lambda value, _: device_name(value))
 REGEX = Value("a regular expression", _regex)

@@ -29,6 +29,7 @@ from fleutan.config.agentkeys import (
     TAPPED,
     TAPS,
     URL,
+    USER,
     UUIDS,
     target,
     targets,
@@ -291,6 +292,9 @@ class Agent:
     json_port: int | None = entry(None, PORT, "A UDP port of loopback where applications send JSON.", "36343")
     state_file: Path | None = entry(
         None, PATH, "A file that says what is in force, as hsflowd's sub-agents read it.", "'/run/fleutan/hsflowd.auto'"
+    )
+    user: str | None = entry(
+        None, USER, "The agent, begun as root, becomes this user, and keeps the capabilities that it needs.", "'nobody'"
     )
     packets: Packets = section(Packets)
     drops: Drops = section(Drops)

@@ -72,9 +72,18 @@ class Library(NamedTuple):
 
 def effective(root: str = PROC) -> frozenset[str]:
     """The capabilities in effect in the calling thread, by name (CapEff in /proc/thread-self/status)."""
+    return _set("CapEff", root)
+
+
+def permitted(root: str = PROC) -> frozenset[str]:
+    """Those that the calling thread has, in effect or not, by name (CapPrm)."""
+    return _set("CapPrm", root)
+
+
+def _set(which: str, root: str) -> frozenset[str]:
     with open(f"{root}/thread-self/status") as lines:
         for line in lines:
-            if line.startswith("CapEff:"):
+            if line.startswith(f"{which}:"):
                 return names_of(int(line.split()[1], 16))
     return frozenset()
 

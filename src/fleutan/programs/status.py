@@ -44,6 +44,11 @@ class Status:
                     path.unlink(missing_ok=True)
         return self
 
+    @property
+    def folder(self) -> Path:
+        """Where the file is."""
+        return self._folder
+
     def __exit__(self, *trouble: object) -> None:
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
@@ -52,8 +57,13 @@ class Status:
         """Replaces the file."""
         hidden = self._path.with_name(f".{self._path.name}")
         with suppress(OSError):
-            hidden.write_bytes(b"".join(plain_document(head, sections)))
+            with open(hidden, "wb", opener=_opened) as file:
+                file.write(b"".join(plain_document(head, sections)))
             hidden.replace(self._path)
+
+
+def _opened(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o644)  # the folder may be another user's
 
 
 def read(root: Path, name: str) -> list[dict[str, Any]]:

@@ -54,6 +54,8 @@ def test_a_check_says_what_and_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert "192.0.2.1:6343" in text
     assert "address says so" in text
     assert "PROBLEMS\n" in text
+    assert "PRIVILEGES\n  CAP_NET_ADMIN" in text
+    assert "for optics, and ports of bonds" in text
     assert status_of("agent", "--check", "--json", *QUIET) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["topic"] for line in lines} >= {"export", "interface", "problem"}

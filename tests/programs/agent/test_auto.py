@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from fleutan.config import Agent
 from fleutan.config.agents import Application, Sampling
+from fleutan.linux.privileges import keep
 from fleutan.programs.agent.auto import State, StateFile, read, state, text
 from fleutan.programs.agent.election import Elected
 from fleutan.sources.collectors import Collector
@@ -197,3 +199,20 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     assert StateFile(path).update(PLAIN) == ""
     assert not other.exists()
     assert not path.is_symlink()
+
+
+def test_a_file_of_ours_in_a_folder_that_is_not_is_written_in_place(tmp_path: Path) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (folder / "hsflowd.auto").write_text("x" * 4096)
+    folder.chmod(0o555)
+
+    def written() -> str:
+        keep(())  # without CAP_DAC_OVERRIDE root is bound by modes, too
+        return StateFile(folder / "hsflowd.auto").update(PLAIN)
+
+    with ThreadPoolExecutor(1) as one:
+        assert one.submit(written).result() == ""
+    found = read((folder / "hsflowd.auto").read_text())
+    assert found
+    assert found.state == PLAIN

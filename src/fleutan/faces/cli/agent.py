@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,18 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 WAYS = ("check", "once", "status")
 
 
-@click.command("agent", short_help="Export this host's counters and packets as sFlow.")
+class _Alone(click.Command):
+    """A command without threads that others begin by themselves: they would keep the privileges that it gives up.
+
+    numpy does, for matrices, which nobody multiplies here, and reading the configuration imports it.
+    """
+
+    def make_context(self, *words: Any, **more: Any) -> click.Context:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        return super().make_context(*words, **more)
+
+
+@click.command("agent", cls=_Alone, short_help="Export this host's counters and packets as sFlow.")
 @click.option("-c", "--collector", "collectors", multiple=True, metavar="HOST[:PORT]",
               help="Where sFlow goes; again for more.  [default port: 6343]")  # fmt: skip
 @click.option("-f", "--hsflowd", "file", type=_FILE, help="A configuration of Host sFlow (hsflowd.conf), as it is.")

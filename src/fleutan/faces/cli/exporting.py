@@ -29,19 +29,28 @@ from fleutan.faces.cli.layout import Strip
 from fleutan.faces.cli.pages import Look, summary, tabular
 from fleutan.faces.cli.terminal import screen
 from fleutan.observed import Source
-from fleutan.programs.agent.assembling import Assembly
+from fleutan.programs.agent.assembling import Assembly, numbers
 from fleutan.programs.agent.explaining import Line, explain
+from fleutan.programs.agent.privileges import drop
+from fleutan.programs.agent.privileges import lines as privileges
 from fleutan.programs.agent.running import NAME, Running, folder
 from fleutan.programs.agent.settings import InForce, Told, of_config, of_hsflowd
 from fleutan.programs.signals import Signals
 from fleutan.programs.status import Status, read
 from fleutan.sources.counters import CounterSource
+from fleutan.sources.counters.entities.indexes import written as no_numbers
 from fleutan.sources.service import Service
 
 #: So often one round looks for data sources.
 LOOKS = 8
 #: What topics of an explanation are called.
-_TITLES = {"export": "EXPORTED", "interface": "INTERFACES", "problem": "PROBLEMS", "remark": "REMARKS"}
+_TITLES = {
+    "export": "EXPORTED",
+    "interface": "INTERFACES",
+    "privilege": "PRIVILEGES",
+    "problem": "PROBLEMS",
+    "remark": "REMARKS",
+}
 
 
 def in_force(context: click.Context, words: Mapping[str, Any]) -> InForce:
@@ -87,8 +96,11 @@ def given(words: Mapping[str, Any]) -> dict[str, Any]:
 
 def exports(known: InForce) -> None:
     """Exports until a signal ends it."""
+    agent = known.effective.agent
+    written = {Path(file): text for file, text in ((agent.state_file, ""), (numbers(), no_numbers({}))) if file}
     with Signals() as signals, Status(folder(), NAME) as status:
-        Running(known, signals, say, Service(), status).run()
+        kept = drop(agent, written, [status.folder])
+        Running(known, signals, say, Service(), status, kept).run()
 
 
 # -- what is told
@@ -98,6 +110,7 @@ def tell_check(known: InForce, as_json: bool) -> None:
     """Says what would be exported and why."""
     with Assembly(known.effective) as made:
         lines = explain(known.effective, made.interfaces(), made.lacks, made.elected)
+    lines += [Line("privilege", *said) for said in privileges(known.effective.agent)]
     if as_json:
         for line in lines:
             click.echo(json.dumps(line._asdict()))
@@ -171,6 +184,9 @@ def _status(one: Mapping[str, Any], look: Look) -> Iterator[str]:
     yield look.cut(f"{one['datagrams']:,} datagrams of {told}; {one['data_sources']:,} data sources")
     if one["collectors"]:
         yield from tabular(list(_collectors(one["collectors"])), look)
+    if held := one.get("privileges"):
+        said = ", ".join(held["capabilities"]) or "no capabilities"
+        yield look.cut(f"user {printable(held['user'])} with {said}; {held['given_up']} more were given up")
     for reason, times in (*one["refused"].items(), *one["failures"].items()):
         yield look.cut(printable(f"{times:,} x {reason}"))
     for note in one["notes"]:

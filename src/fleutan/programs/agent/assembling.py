@@ -302,9 +302,9 @@ class Assembly:
 
 def numbers(environ: Mapping[str, str] = os.environ) -> str | None:
     """The file where units and containers keep their numbers; None where there is no place for it."""
-    given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    folder = given or ("/var/lib/fleutan" if os.geteuid() == 0 else "")
-    return os.path.join(folder, "agent.json") if folder and os.path.isdir(folder) else None
+    folder = environ.get("STATE_DIRECTORY", "").partition(":")[0] or "/var/lib/fleutan"
+    path = os.path.join(folder, "agent.json")
+    return path if os.access(folder, os.W_OK) or os.access(path, os.W_OK) else None
 
 
 def _facts(one: Device) -> Interface:

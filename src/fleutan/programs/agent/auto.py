@@ -214,10 +214,15 @@ class StateFile:
         revision = (self._revision + 1) % (1 << 32)
         hidden = self._path.with_name(f".{self._path.name}")
         try:
-            hidden.unlink(missing_ok=True)
-            with open(hidden, "x", opener=_opened) as file:  # never through a link that somebody left there
-                file.write(text(revision, said))
-            hidden.replace(self._path)
+            try:
+                hidden.unlink(missing_ok=True)
+                with open(hidden, "x", opener=_opened) as file:  # never through a link that somebody left there
+                    file.write(text(revision, said))
+                hidden.replace(self._path)
+            except PermissionError:  # only the file itself is this user's; who reads it half written sees its revision
+                with open(self._path, "r+", opener=_opened) as file:
+                    file.write(text(revision, said))
+                    file.truncate()
         except OSError as error:
             with suppress(OSError):
                 hidden.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ _TAPPING = frozenset(AUTO)
 
 #: Where flow records go.
 _RECORDS = ("outputs.ipfix", "outputs.netflow9")
-Topic = Literal["export", "interface", "problem", "remark"]
+Topic = Literal["export", "interface", "privilege", "problem", "remark"]
 
 
 class Line(NamedTuple):

@@ -16,6 +16,7 @@ from fleutan.errors import FleutanError
 from fleutan.programs.agent import Agent
 from fleutan.programs.agent.assembling import Assembly, Say
 from fleutan.programs.agent.auto import StateFile, state
+from fleutan.programs.agent.privileges import Privileges
 from fleutan.programs.agent.resolving import Resolving
 from fleutan.programs.agent.settings import InForce
 from fleutan.programs.agent.stream import Stream
@@ -46,6 +47,7 @@ class Running:
     say: Say
     service: Service
     status: Status
+    privileges: Privileges | None = None
     began: float = field(default_factory=time.time)
     _said: set[str] = field(default_factory=set)
     _resolving: tuple[str, Resolving] | None = None
@@ -71,7 +73,7 @@ class Running:
             with Collectors(targets) as collectors:
                 agent = made.agent(collectors, stream)
                 agent.parts.looked = lambda one: self._looked(one, made)
-                self._tell(made.notes())
+                self._tell(self._notes(made))
                 self.service.ready(f"telling {len(targets)} collectors")
                 agent.run(self.orders)
                 return agent.parts.stream
@@ -84,7 +86,7 @@ class Running:
         except FleutanError as error:
             self._tell([str(error)])
         agent.renewed |= self._discovered(now)
-        self._tell(made.notes())
+        self._tell(self._notes(made))
         self._keep_state(made)
         collectors = [dict(one._asdict()) for one in agent.parts.stream.accounts()]
         self.status.write(self._document(agent, made), {"collectors": collectors})
@@ -133,5 +135,10 @@ class Running:
             "refused": dict(stream.refused),
             "failures": dict(agent.failures),
             "data_sources": len(agent.parts.schedule),
-            "notes": made.notes(),
+            "notes": self._notes(made),
+            "privileges": self.privileges.document() if self.privileges else None,
         }
+
+    def _notes(self, made: Assembly) -> list[str]:
+        lacks = self.privileges.lacks(made.effective.agent) if self.privileges else []
+        return [*made.notes(), *lacks]

@@ -43,6 +43,7 @@ def _plain(agent: Agent) -> dict[str, str]:
         **{key: f"{noun} {_on(getattr(agent, key))}" for key, noun in _SWITCHES.items()},
         "json_port": f"JSON at UDP port {agent.json_port} of loopback" if agent.json_port else "no JSON",
         "state_file": f"state file {agent.state_file or 'none'}",
+        "user": f"user {agent.user or 'as it is started'}",
     }
 
 

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleutan.sources.counters.entities.indexes import COUNT, FIRST, FORGET_S, Indexes, load, save
+from fleutan.linux.privileges import keep
+from fleutan.sources.counters.entities.indexes import COUNT, FIRST, FORGET_S, Indexes, load, save, written
 
 UUIDS = st.binary(min_size=16, max_size=16)
 
@@ -141,3 +143,21 @@ def test_the_file_before_stands_until_the_new_one_is_whole(tmp_path: Path) -> No
     save(str(path), {uuid(2): FIRST})
     assert path.stat().st_ino != before
     assert json.loads(path.read_text())["numbers"] == {uuid(2).hex(): FIRST}
+
+
+def test_a_file_of_ours_in_a_folder_that_is_not_is_written_in_place(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    path = folder / "agent.json"
+    path.write_text(written({}))
+    folder.chmod(0o555)
+
+    def saved(many: int) -> str:
+        keep(())  # without CAP_DAC_OVERRIDE root is bound by modes, too
+        return save(str(path), {uuid(number): FIRST + number for number in range(many)})
+
+    with ThreadPoolExecutor(1) as one:
+        assert load(str(path)) == ({}, "")
+        assert one.submit(saved, 100).result() == ""
+        assert one.submit(saved, 1).result() == ""
+    assert load(str(path)) == ({uuid(0): FIRST}, "")

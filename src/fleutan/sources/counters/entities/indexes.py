@@ -90,18 +90,28 @@ def _read(octets: bytes) -> dict[bytes, int]:
     return {bytes.fromhex(uuid): int(number) for uuid, number in said["numbers"].items()}
 
 
+def written(numbers: Mapping[bytes, int]) -> str:
+    """What a file says of these."""
+    words = {uuid.hex(): number for uuid, number in numbers.items()}
+    return json.dumps({"version": VERSION, "numbers": words})
+
+
 def save(path: str, numbers: Mapping[bytes, int]) -> str:
-    """Writes them, all or nothing; what went wrong, '' if nothing did.
+    """Writes them, all or nothing where the folder is ours; what went wrong, '' if nothing did.
 
     It does not wait for the disk: a file that the power's failing broke is noticed by ``load``.
     """
-    words = {uuid.hex(): number for uuid, number in numbers.items()}
-    text = json.dumps({"version": VERSION, "numbers": words})
+    text = written(numbers)
     beside = f"{path}.new"
     try:
-        with open(beside, "w", encoding="ascii") as file:
-            file.write(text)
-        os.replace(beside, path)
+        try:
+            with open(beside, "w", encoding="ascii") as file:
+                file.write(text)
+            os.replace(beside, path)
+        except PermissionError:  # only the file itself was given to this user
+            with open(path, "r+", encoding="ascii") as file:
+                file.write(text)
+                file.truncate()
     except OSError as error:
         with suppress(OSError):
             os.unlink(beside)
