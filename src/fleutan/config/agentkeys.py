@@ -237,6 +237,9 @@ def _sources(value: Any, _: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(said))
 
 
+#: How many of the structures that not every decoder knows a sample has.
+STRUCTURES = ("one", "all")
+
 SAMPLING = Value("a rate, or a table of rates", _sampling)
 APPLICATIONS = Value("a table", _applications)
 TAPS = Value(

@@ -26,6 +26,7 @@ from fleutan.config.agentkeys import (
     SAMPLING,
     SFLOW,
     STATSD,
+    STRUCTURES,
     TAPPED,
     TAPS,
     URL,
@@ -285,6 +286,11 @@ class Agent:
     owners: bool = entry(True, TRUTH, "Whether sampled packets are told with the process that owns their socket.")
     entities: bool = entry(
         True, TRUTH, "Whether sampled packets are told with the unit or container that they belong to."
+    )
+    structures: str = entry(
+        "one",
+        choice(*STRUCTURES),
+        "Of standard structures that older decoders stumble over a sample has one, or all that there are.",
     )
     systemd: bool = entry(True, TRUTH, "Whether systemd's services have counters of their own.")
     containers: bool = entry(True, TRUTH, "Whether containers and pods have counters of their own.")

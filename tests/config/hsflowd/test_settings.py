@@ -35,6 +35,7 @@ def test_what_hsflowd_does_not_do_without_being_told_is_off() -> None:
         tcp=False,
         owners=False,
         entities=False,
+        structures="all",
         systemd=False,
         containers=False,
         gpus=False,

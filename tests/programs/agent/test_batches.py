@@ -9,7 +9,7 @@ from tests.exports.sflow.test_packets import read
 from fleutan.column import text_column
 from fleutan.exports.sflow.packets import samples
 from fleutan.linux.proc import Process
-from fleutan.programs.agent.batches import Both, Read, of_discards, of_kernel, of_packets
+from fleutan.programs.agent.batches import Both, Read, Told, of_discards, of_kernel, of_packets
 from fleutan.protocols.sflow.batches import Sampled
 from fleutan.protocols.sflow.layouts import DISCARDED_PACKET, FLOW_SAMPLE_EXPANDED
 from fleutan.protocols.sflow.layouts.xdr import Layout
@@ -186,7 +186,7 @@ def test_a_packet_has_the_state_of_its_connection_or_the_time() -> None:
     state = found[2].elements[1].named()
     assert (state["direction"], state["snd_mss"], state["retrans"]) == (3, 1450, 5)
     assert (state["rtt"], state["pmtu"]) == (unknown, unknown)
-    plain = written(FLOW_SAMPLE_EXPANDED, of_packets(socket_packets(), {}, tcp=False))
+    plain = written(FLOW_SAMPLE_EXPANDED, of_packets(socket_packets(), {}, Told(tcp=False)))
     assert elements(plain[2])[1:] == [("extended_timestamp", (10**9 + 2,))]
 
 
@@ -195,7 +195,7 @@ def owned_packets() -> Packets:
     row = np.arange(3, dtype=np.int64)
     own = np.array([True, False, True])
     columns = {"is_own": own, "cookie": np.array([9, 0, 9]), "inode": np.array([2, 0, 2])}
-    columns |= {"uid": row + 1000, "cgroup_id": row, "segs_out": row * 10}
+    columns |= {"egress": ~own, "uid": row + 1000, "cgroup_id": row, "segs_out": row * 10}
     known = dict.fromkeys(("cookie", "uid", "cgroup_id"), own)
     return Packets(
         Records(3, {**found.columns.values, **columns}, {**found.columns.known, **known, "direction": own}),
@@ -218,6 +218,39 @@ def test_a_packet_says_who_holds_its_socket_and_how_its_connection_fared() -> No
     assert found[2].elements[1].values == (77, 1002, 9, 2, b"curl", b"web.service", b"")
     deltas = found[2].elements[2].named()
     assert (deltas["segs_out"], deltas["retrans"], deltas["rtt_change"]) == (20, 2, 2)
+
+
+def told(found: list[Sample], name: str) -> list[dict[str, object] | None]:
+    return [next((one.named() for one in sample.elements if one.layout and one.layout.name == name), None)
+            for sample in found]  # fmt: skip
+
+
+def test_a_packet_says_which_unit_it_belongs_to() -> None:
+    packets = owned_packets()
+    packets.columns.values["egress"] = np.array([True, False, False])
+    numbers = Told(tcp=False, entities=lambda ids: np.where(ids == 7, 100_007, 0))
+    packets.columns.values["cgroup_id"] = np.array([7, 7, 8])
+    found = written(FLOW_SAMPLE_EXPANDED, of_packets(packets, {}, numbers))
+    own = {"src_ds_class": 3, "src_ds_index": 100_007, "dst_ds_class": 0, "dst_ds_index": 0}
+    assert told(found, "extended_entities") == [own, None, None], "the second has no socket, the third no unit"
+    assert [one is None for one in told(found, "extended_timestamp")] == [True, False, False]
+    packets.columns.values["egress"][0] = False
+    (there, *_) = told(written(FLOW_SAMPLE_EXPANDED, of_packets(packets, {}, numbers)), "extended_entities")
+    assert there == {"src_ds_class": 0, "src_ds_index": 0, "dst_ds_class": 3, "dst_ds_index": 100_007}
+
+
+def test_one_of_the_structures_that_decoders_stumble_over_or_all() -> None:
+    belongs = lambda ids: np.full(len(ids), 100_001)  # noqa: E731
+    names = {"extended_tcp_info", "extended_entities", "extended_timestamp"}
+    found = written(FLOW_SAMPLE_EXPANDED, of_packets(owned_packets(), {}, Told(entities=belongs)))
+    assert [[name for name, _ in elements(one) if name in names] for one in found] == [
+        ["extended_tcp_info"],
+        ["extended_entities"],
+        ["extended_tcp_info"],
+    ]
+    every = written(FLOW_SAMPLE_EXPANDED, of_packets(owned_packets(), {}, Told(entities=belongs, every=True)))
+    assert all(names - {"extended_tcp_info"} <= {name for name, _ in elements(one)} for one in every)
+    assert [one is None for one in told(every, "extended_tcp_info")] == [False, True, False]
 
 
 def test_a_source_is_read_until_nothing_is_there() -> None:

@@ -127,6 +127,7 @@ def _entities(made: _Made) -> None:
     marked = [block for block in made.file.of("systemd", "docker", "containerd", "k8s") if block.get("marktraffic")]
     path = made.file.path
     made.put("entities", bool(marked), marked[0].places["marktraffic"] if marked else f"{path}: no markTraffic is on")
+    made.put("structures", "all", f"{path}: hsflowd sends all that there are")
     made.put("owners", False, f"{path}: hsflowd does not tell them")
 
 

@@ -21,7 +21,7 @@ from fleutan.programs.agent import Agent, Outlet, Packets, Parts, Ready
 from fleutan.programs.agent.accelerated import Accelerated
 from fleutan.programs.agent.applications import Applications
 from fleutan.programs.agent.applications import rates as rates_of
-from fleutan.programs.agent.batches import Both, Read, of_discards, of_kernel
+from fleutan.programs.agent.batches import Both, Read, Told, of_discards, of_kernel
 from fleutan.programs.agent.election import Elected, elect
 from fleutan.programs.agent.explaining import AUTO, Lack
 from fleutan.programs.agent.listening import Listening
@@ -41,7 +41,7 @@ from fleutan.sources.counters import CounterSource
 from fleutan.sources.counters.devices import Devices
 from fleutan.sources.counters.devices import Interface as Device
 from fleutan.sources.counters.entities import Entities
-from fleutan.sources.counters.entities import Settings as Told
+from fleutan.sources.counters.entities import Settings as EntitySettings
 from fleutan.sources.counters.entities.gpus import Gpus
 from fleutan.sources.counters.entities.kinds import Choice
 from fleutan.sources.counters.entities.traffic import Counting
@@ -81,6 +81,7 @@ class Assembly:
     ready: list[Ready] = field(default_factory=list)
     outlets: list[Outlet] = field(default_factory=list)
     samplers: list[Sampler] = field(default_factory=list)
+    _found: Entities | None = None
     _noted: dict[str, Callable[[], list[str]]] = field(default_factory=dict)
     _refreshed: float = float("-inf")
 
@@ -182,7 +183,7 @@ class Assembly:
         settings = self.effective.agent
         moved = self.held.enter_context(Counting(hierarchies().v2))
         choice = Choice(services=settings.systemd, containers=settings.containers, pods=settings.containers)
-        found = Entities(uuid, Told(choice, state=numbers()), moved.read)
+        found = self._found = Entities(uuid, EntitySettings(choice, state=numbers()), moved.read)
         self.held.callback(found.close)
         self._noted["entities"] = lambda: [
             *found.notes(),
@@ -254,7 +255,8 @@ class Assembly:
         self.samplers.append(sampler)
         settings = self.effective.agent
         owners = Owners(self.held.enter_context(Holding())) if settings.owners else None
-        self.flows.append(Both(sampler, settings.tcp, owners))
+        known = self._found.of_groups if self._found and settings.entities and settings.polling else None
+        self.flows.append(Both(sampler, Told(settings.tcp, known, settings.structures == "all"), owners))
 
     def _ways_of(self, rates: Mapping[int, int]) -> dict[Tap, int]:
         direction = self.effective.agent.packets.direction

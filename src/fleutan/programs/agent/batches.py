@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from fleutan.column import Column
+from fleutan.observed import ENTITY
 from fleutan.protocols.sflow.batches import Sampled, Structure
 from fleutan.protocols.sflow.elements import Element
 from fleutan.protocols.sflow.encoder import encode_element
@@ -126,15 +127,30 @@ class Sockets(Protocol):
         """Counts of each sampler."""
 
 
+class Told(NamedTuple):
+    """What is told of packets besides their headers.
+
+    With ``tcp`` the state of their connections; with ``entities``, which gives data sources by control groups, what
+    their sockets belong to; with ``every`` all standard structures that there are, not one of those that some
+    decoders stumble over.
+    """
+
+    tcp: bool = True
+    entities: Callable[[Ints], Ints] | None = None
+    every: bool = False
+
+
+ALL = Told()
+
+
 class Both:
     """Packets that were sampled both ways of a device: one data source, whose packets are those of both.
 
-    With ``tcp`` they have the state of their connections, with ``owners`` who holds their sockets and
-    how their connections fared.
+    With ``owners`` they have who holds their sockets and how their connections fared.
     """
 
-    def __init__(self, sampler: Sockets, tcp: bool = True, owners: Owners | None = None) -> None:
-        self._sampler, self._tcp, self._owners, self._deltas = sampler, tcp, owners, Deltas()
+    def __init__(self, sampler: Sockets, told: Told = ALL, owners: Owners | None = None) -> None:
+        self._sampler, self._told, self._owners, self._deltas = sampler, told, owners, Deltas()
         self.wait = sampler.wait
 
     def batch(self, _: float) -> Sampled | None:
@@ -144,7 +160,7 @@ class Both:
             return None
         if self._owners is not None:
             found = with_owners(self._deltas.of(found), self._owners)
-        return of_packets(found, self._sums(), self._tcp)
+        return of_packets(found, self._sums(), self._told)
 
     def _sums(self) -> dict[int, Totals]:
         sums: dict[int, Totals] = {}
@@ -154,7 +170,7 @@ class Both:
         return sums
 
 
-def of_packets(found: SocketPackets, totals: Mapping[int, Totals], tcp: bool = True) -> Sampled:
+def of_packets(found: SocketPackets, totals: Mapping[int, Totals], told: Told = ALL) -> Sampled:
     """Packets that BPF programs sampled, with the state of their sockets; ``totals`` are of data sources."""
     values, n = found.columns.values, found.rows
     zeros = np.zeros(n, np.int64)
@@ -172,21 +188,49 @@ def of_packets(found: SocketPackets, totals: Mapping[int, Totals], tcp: bool = T
         "output_format": zeros,
         "output_value": values["output"],
     }
-    structures = []
+    ready = [owned] if (owned := _owned(found)) is not None else []
+    structures = [*_structures(found, told)]
+    return Sampled(head, values["protocol"], values["length"], values["stripped"], found.header, structures, ready)
+
+
+def _structures(found: SocketPackets, told: Told) -> Iterator[Structure]:
+    """Those of fixed size.
+
+    Decoders that read on inside a structure that they do not know, as if the next one began there, get over one at
+    the end of a sample: that is the state of the connection, else what the packet belongs to, else the time.
+    """
     tagged = found.known("in_vlan") | found.known("out_vlan")
     if tagged.any():
-        structures.append(_columns("extended_switch", tagged, found, _VLANS))
-    changed = found.known("since_ms") & tcp
+        yield _columns("extended_switch", tagged, found, _VLANS)
+    changed = found.known("since_ms") & told.tcp
     if changed.any():
-        structures.append(_columns("tcp_deltas", changed, found, _DELTAS, {"rtt_change": 0}))
-    connected = found.known("direction") & tcp
+        yield _columns("tcp_deltas", changed, found, _DELTAS, {"rtt_change": 0})
+    connected = found.known("direction") & told.tcp
     if connected.any():
-        structures.append(_columns("extended_tcp_info", connected, found, _TCP))
-    # Some decoders stumble over what stands behind a structure that they do not know: none has two of those.
-    timed = (values["at_ns"] > 0) & ~connected
-    structures.append(_known("extended_timestamp", "nanoseconds", values["at_ns"], timed))
-    ready = [owned] if (owned := _owned(found)) is not None else []
-    return Sampled(head, values["protocol"], values["length"], values["stripped"], found.header, structures, ready)
+        yield _columns("extended_tcp_info", connected, found, _TCP)
+    numbers = _belongs(found, told.entities)
+    placed = (numbers > 0) & (told.every | ~connected)
+    if placed.any():
+        yield _entities(numbers[placed], placed, found)
+    at_ns: Ints = found.columns.values["at_ns"]
+    yield _known("extended_timestamp", "nanoseconds", at_ns, (at_ns > 0) & (told.every | ~(connected | placed)))
+
+
+def _belongs(found: SocketPackets, entities: Callable[[Ints], Ints] | None) -> Ints:
+    """The number of the data source that the socket of each packet belongs to, 0 where there is none."""
+    known = found.known("cgroup_id")
+    if entities is None or not known.any():
+        return np.zeros(found.rows, np.int64)
+    return entities(np.where(known, found.columns.values["cgroup_id"], 0))
+
+
+def _entities(numbers: Ints, rows: Mask, found: SocketPackets) -> Structure:
+    """The packet's own socket is where it came from if it goes out, else where it goes."""
+    out = found.columns.values["egress"][rows].astype(np.bool_)
+    columns: dict[str, Ints] = {}
+    for side, mine in (("src", out), ("dst", ~out)):
+        columns |= {f"{side}_ds_class": np.where(mine, ENTITY, 0), f"{side}_ds_index": np.where(mine, numbers, 0)}
+    return Structure("extended_entities", rows, columns)
 
 
 def _columns(

@@ -42,6 +42,7 @@ def _plain(agent: Agent) -> dict[str, str]:
         "uuid": f"UUID {agent.uuid or 'of the host'}",
         **{key: f"{noun} {_on(getattr(agent, key))}" for key, noun in _SWITCHES.items()},
         "json_port": f"JSON at UDP port {agent.json_port} of loopback" if agent.json_port else "no JSON",
+        "structures": f"{agent.structures} of the structures that older decoders stumble over",
         "state_file": f"state file {agent.state_file or 'none'}",
         "user": f"user {agent.user or 'as it is started'}",
     }

@@ -7,6 +7,7 @@ import shutil
 import uuid
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests import cgroups
 
@@ -173,6 +174,20 @@ def test_sockets_of_groups(world: World) -> None:
     found = by_name(entities)
     assert found["a.service"].structures["virt_net_io"]["rx_bytes"] == 11
     assert found[ID[:12]].structures["virt_net_io"]["rx_bytes"] == 0
+
+
+def test_groups_belong_to_data_sources(world: World) -> None:
+    world.start(A)
+    inside = f"{A}/docker-{ID}.scope"
+    world.start(inside)
+    world.start("/user.slice")
+    entities = world.entities()
+    groups = [os.stat(world.groups / path[1:]).st_ino for path in (A, inside, "/user.slice")]
+    assert entities.of_groups(np.array([*groups, 0, 1 << 62])).tolist() == [0] * 5, "before the first look"
+    by_unit = {one.labels.get("unit", "container"): one.source.ds_index for one in entities.read(entities.sources())}
+    ids = np.array([*groups, 0, -1, 1 << 62])
+    assert entities.of_groups(ids).tolist() == [by_unit["a.service"], by_unit["container"], 0, 0, 0, 0]
+    assert entities.of_groups(ids[:0]).tolist() == []
 
 
 def test_units_of_another_host_are_others(world: World) -> None:

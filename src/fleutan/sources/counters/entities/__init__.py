@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 from uuid import NAMESPACE_DNS, uuid5
 
+import numpy as np
+
 from fleutan.linux.cgroupstats import files
 from fleutan.linux.cgroupstats.disks import SYS, Disks
 from fleutan.linux.cgroupstats.groups import Groups
@@ -22,6 +24,7 @@ from fleutan.linux.host.identity import identifier
 from fleutan.linux.proc import PROC
 from fleutan.linux.unittraffic import Moved
 from fleutan.observed import ENTITY, HOST, Counters, Source
+from fleutan.protocols.spans import Ints
 from fleutan.sources.counters.entities import indexes
 from fleutan.sources.counters.entities.accounts import Account, Around, machine
 from fleutan.sources.counters.entities.finding import REFRESH_S, Finder
@@ -89,6 +92,7 @@ class Entities:
         self._indexes, self._saved, self._save_note = Indexes(kept), -SAVE_S, ""
         self._present: dict[Source, Entity] = {}
         self._ids: dict[str, list[int]] = {}
+        self._groups, self._numbers = np.zeros(1, np.int64), np.zeros(1, np.int64)
         self._accounts: dict[bytes, Account] = {}
         self._identities: dict[str, bytes] = {}
         self._without_number = 0
@@ -113,6 +117,14 @@ class Entities:
                 descr = host_descr(name.text, uuid, names.machine, names.release)
                 # In the order in which Host sFlow sends them.
                 yield Counters(source, {**structures, "host_parent": PARENT, "host_descr": descr}, name.labels)
+
+    def of_groups(self, ids: Ints) -> Ints:
+        """The numbers of the data sources that control groups of v2, by their ids, are part of; 0 where there is none.
+
+        Of a unit and a container in it that is the container.
+        """
+        at = np.minimum(np.searchsorted(self._groups, ids), len(self._groups) - 1)
+        return np.where(self._groups[at] == ids, self._numbers[at], 0)
 
     def notes(self) -> list[str]:
         """What cannot be known and why."""
@@ -147,6 +159,9 @@ class Entities:
             Source(ENTITY, number): found.entities[key] for key, number in numbers.items() if number is not None
         }
         self._without_number = len(numbers) - len(self._present)
+        innermost = {group: numbers.get(keys[-1]) or 0 for group, keys in found.ids.items()}
+        pairs = np.array(sorted({0: 0, **innermost}.items()), np.int64)
+        self._groups, self._numbers = pairs[:, 0], pairs[:, 1]
         self._ids = {}
         for number, keys in found.ids.items():
             for key in keys:
