@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleutan.config import LARGEST, VARIABLE, Config, load, parse
+from fleutan.config import LARGEST, VARIABLE, Config, again, load, parse
 from fleutan.errors import UsageError
 from fleutan.lake.retention import DAY, DEFAULTS, Keep
 
@@ -137,6 +138,7 @@ WRONG = {
     "[jobs]\nsource = 'oar'": "[jobs] source = 'oar' needs url or grid_url",
     "[jobs]\nsource = 'file'": "[jobs] source = 'file' needs file",
     "a =": "/etc/fleutan.toml is not TOML: Invalid value",
+    "a = " + 5000 * "9": "/etc/fleutan.toml is not TOML: Exceeds the limit",
 }
 
 
@@ -175,3 +177,12 @@ def test_any_octets_are_a_configuration_or_one_line_of_an_error(octets: bytes) -
     except UsageError as error:
         message = str(error)
     assert "\n" not in message
+
+
+def test_a_pipe_is_not_read_again(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (tmp_path, tmp_path / "none", Path(__file__)):
+        again(path)
+    with pytest.raises(UsageError, match="pipe is no regular file: it is read once only"):
+        again(pipe)

@@ -90,3 +90,13 @@ def test_unknown_stays_unknown(row: dict[str, object]) -> None:
 def test_keys_of_later_versions_are_left_out() -> None:
     assert list(table("exporters", [{"exporter": "10.0.0.1", "colour": 3}]).rows()) == [{"exporter": "10.0.0.1"}]
     assert len(table("exporters", [])) == 0
+
+
+def test_what_a_full_disk_left_is_taken_away(tmp_path: Path) -> None:
+    left = tmp_path / FOLDER / f".collect-{gone()}.json"
+    left.parent.mkdir()
+    left.write_text("")
+    with Status(tmp_path, "collect"):
+        assert not left.exists()
+        (tmp_path / FOLDER / f".collect-{os.getpid()}.json").write_text("")
+    assert [*(tmp_path / FOLDER).iterdir()] == []

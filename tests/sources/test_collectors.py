@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fleutan.linux import capabilities
-from fleutan.sources.collectors import RETRY, UNKNOWN, Collector, Collectors, lookup, numeric
+from fleutan.sources.collectors import REASONS, RETRY, UNKNOWN, Collector, Collectors
+from fleutan.sources.lookups import Lookups
 
 DEADLINE = 10.0
 HERE = socket.inet_aton("127.0.0.1")
@@ -70,7 +71,7 @@ def test_what_comes_before_a_name_is_known_is_counted(end: socket.socket) -> Non
             raise found
         return found
 
-    with Collectors([at(end, "collector.example")], look) as collectors:
+    with Collectors([at(end, "collector.example")], Lookups(look)) as collectors:
         collectors.send([b"lost"], 0.0)
         (account,) = collectors.accounts()
         assert (account.sent, account.unsent) == (0, {UNKNOWN: 1})
@@ -87,7 +88,7 @@ def test_what_comes_before_a_name_is_known_is_counted(end: socket.socket) -> Non
 
 def test_a_name_that_means_another_address_is_followed(end: socket.socket) -> None:
     found = [(socket.inet_aton("127.0.0.2"), 0)]
-    with Collectors([at(end)], lambda *_: found) as collectors:
+    with Collectors([at(end, "collector.example")], Lookups(lambda *_: found)) as collectors:
         ready(collectors)
         collectors.send([b"nobody"], 0.0)
         found[:] = [(HERE, 0)]
@@ -157,8 +158,6 @@ def test_an_address_is_known_at_once(end: socket.socket) -> None:
         collectors.tick(0.0)
         collectors.send([b"first"], 0.0)
         assert end.recv(10) == b"first"
-    assert numeric("fe80::1%lo", 9) == (bytes.fromhex("fe80" + 13 * "00" + "01"), socket.if_nametoindex("lo"))
-    assert numeric("collector.example", 9) is None
 
 
 def test_titles_are_as_people_write_them() -> None:
@@ -166,6 +165,11 @@ def test_titles_are_as_people_write_them() -> None:
     assert Collector("sflow.example").title == "sflow.example:6343"
 
 
-def test_addresses_are_looked_up() -> None:
-    assert lookup("127.0.0.1", 9) == [(HERE, 0)]
-    assert lookup("::1", 9) == [(bytes(15) + b"\x01", 0)]
+def test_reasons_without_end_are_counted_together() -> None:
+    with Collectors([Collector("collector.example")], Lookups(lambda *_: [])) as collectors:
+        (outlet,) = collectors._outlets
+        for number in range(2 * REASONS):
+            outlet._trouble = f"reason {number}"
+            collectors.send([b"x"], 0.0)
+        unsent = collectors.accounts()[0].unsent
+    assert (len(unsent), unsent["others"]) == (REASONS + 1, REASONS)

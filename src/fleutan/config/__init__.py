@@ -19,7 +19,7 @@ from fleutan.config.sections import Agent, Collect, Config, Entry, Jobs, Lake, L
 from fleutan.config.values import Unknown, shown
 from fleutan.errors import UsageError
 
-__all__ = ["Agent", "Collect", "Config", "Jobs", "Lake", "Limits", "Record", "Serve", "agree", "load", "parse"]
+__all__ = ["Agent", "Collect", "Config", "Jobs", "Lake", "Limits", "Record", "Serve", "again", "agree", "load", "parse"]
 
 #: The file that is read if nobody names another, and if it is there.
 SYSTEM = Path("/etc/fleutan.toml")
@@ -47,6 +47,12 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, syst
     return parse(octets, found)
 
 
+def again(path: Path) -> None:
+    """Raises UsageError for what cannot be read a second time: a pipe is empty by then, or has its reader wait."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageError(f"{path} is no regular file: it is read once only")
+
+
 def parse(octets: bytes, path: Path) -> Config:
     """What these octets of a file say; ``path`` names it, and relative paths begin in its directory.
 
@@ -58,7 +64,7 @@ def parse(octets: bytes, path: Path) -> Config:
         said = tomllib.loads(octets.decode())
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8: byte {error.start}") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # as a number of thousands of digits is, too
         raise UsageError(f"{path} is not TOML: {error}") from None
     except RecursionError:
         raise UsageError(f"{path} is not TOML that is meant: it is nested too deeply") from None

@@ -25,6 +25,7 @@ Errnos = NDArray[np.int32]
 
 _SEND_BUFFER = 4 << 20
 _SO_SNDBUFFORCE = 32
+_IFNAMSIZ = 16
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
 #: The least that every IPv6 link carries, and every host receives (RFC 8200 section 5): where no route tells more.
 LEAST_MTU = 1280
@@ -81,6 +82,10 @@ class Way:
         except OSError as error:
             made.close()
             raise egress.Unsendable(egress.sending(self._address, self._device), error.errno or 0) from None
+
+    def device(self) -> str:
+        """What the device that it goes by is called now, empty where any will do.  Raises OSError where it is gone."""
+        return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, _IFNAMSIZ).rstrip(b"\0").decode()
 
     def send(self, octets: Bytes, starts: Ints, sizes: Ints) -> Errnos:
         """Sends each ``octets[start:start + size]``; ``(n,)`` int32, 0 where it has left, else why not.

@@ -35,13 +35,15 @@ class Status:
     def __init__(self, root: Path, name: str, pid: int | None = None) -> None:
         self._folder, self._name = root / FOLDER, name
         self._path = self._folder / f"{name}-{os.getpid() if pid is None else pid}.json"
+        self._hidden = self._path.with_name(f".{self._path.name}")
 
     def __enter__(self) -> Self:
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            for path in self._folder.glob(f"{self._name}-*.json"):
-                if not _lives(_pid(path)):
-                    path.unlink(missing_ok=True)
+            for pattern in (f"{self._name}-*.json", f".{self._name}-*.json"):
+                for path in self._folder.glob(pattern):
+                    if not _lives(_pid(path)):
+                        path.unlink(missing_ok=True)
         return self
 
     @property
@@ -50,16 +52,16 @@ class Status:
         return self._folder
 
     def __exit__(self, *trouble: object) -> None:
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+        for path in (self._path, self._hidden):  # the second is left where the disk was full
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def write(self, head: Mapping[str, Any], sections: Mapping[str, Table | Sequence[Any]]) -> None:
         """Replaces the file."""
-        hidden = self._path.with_name(f".{self._path.name}")
         with suppress(OSError):
-            with open(hidden, "wb", opener=_opened) as file:
+            with open(self._hidden, "wb", opener=_opened) as file:
                 file.write(b"".join(plain_document(head, sections)))
-            hidden.replace(self._path)
+            self._hidden.replace(self._path)
 
 
 def _opened(path: str, flags: int) -> int:

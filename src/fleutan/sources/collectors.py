@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """An agent's datagrams go to its collectors; what did not is counted by reason, and nothing waits for a collector.
 
-A collector's name is looked up in a thread, again and again; a way that could not be opened, or
-broke, is opened anew after some seconds: networks, devices and namespaces come and go.
+A collector's name is looked up beside (``lookups``), again and again; a way that could not be opened, or
+broke, or whose device or namespace is another by now, is opened anew after some seconds: they come and go.
 """
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -19,10 +17,14 @@ import numpy as np
 from fleutan.errors import FleutanError
 from fleutan.linux import namespaces
 from fleutan.linux.forwarding import Way, why
+from fleutan.linux.namespaces import Namespace
 from fleutan.protocols.spans import joined
+from fleutan.sources.lookups import OURS, Lookups, Place, Question, numeric
 
 #: After so long a way is opened again, and a name looked up again once it is known; in seconds.
-RETRY, KNOWN = 7.0, 300.0
+RETRY, KNOWN = 7.0, 60.0
+#: Reasons of what was not sent that have a count of their own, for each collector.
+REASONS = 64
 UNKNOWN = "its name is not known (yet)"
 #: What is an end of the way itself: ENODEV, ENETDOWN, EBADF, EINVAL.
 _BROKEN = frozenset({19, 100, 9, 22})
@@ -54,35 +56,11 @@ class Account(NamedTuple):
     trouble: str = ""
 
 
-Lookup = Callable[[str, int], list[tuple[bytes, int]]]
-
-
-def lookup(host: str, port: int) -> list[tuple[bytes, int]]:
-    """The addresses of a name, with the index of the device of link-local ones.  Raises OSError."""
-    found = []
-    for family, *_, name in socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM):
-        bare = str(name[0]).partition("%")[0]
-        found.append((socket.inet_pton(family, bare), int(name[3]) if len(name) == 4 else 0))
-    return found
-
-
-def numeric(host: str, port: int) -> tuple[bytes, int] | None:
-    """The address that is written there; None for a name."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
-        return None
-    family, *_, name = found[0]
-    bare = str(name[0]).partition("%")[0]
-    return socket.inet_pton(family, bare), int(name[3]) if len(name) == 4 else 0
-
-
 class Collectors:
     """Sends each datagram to all of them; opened by ``with``, which raises nothing of a collector's."""
 
-    def __init__(self, collectors: Sequence[Collector], look: Lookup = lookup) -> None:
-        self._threads = ThreadPoolExecutor(1, "names")
-        self._outlets = [_Outlet(one, look, self._threads) for one in dict.fromkeys(collectors)]
+    def __init__(self, collectors: Sequence[Collector], lookups: Lookups = OURS) -> None:
+        self._outlets = [_Outlet(one, lookups) for one in dict.fromkeys(collectors)]
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +68,6 @@ class Collectors:
     def __exit__(self, *trouble: object) -> None:
         for outlet in self._outlets:
             outlet.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def tick(self, now: float) -> None:
         """Opens what is not open, at a time of the monotonic clock in seconds; to be called about once a second."""
@@ -110,54 +87,68 @@ class Collectors:
 class _Outlet:
     """A collector, the way to it if there is one, and the account of it."""
 
-    def __init__(self, collector: Collector, look: Lookup, threads: ThreadPoolExecutor) -> None:
-        self._collector, self._look, self._threads = collector, look, threads
+    def __init__(self, collector: Collector, lookups: Lookups) -> None:
+        self._collector, self._lookups = collector, lookups
         self._way: Way | None = None
+        self._space: Namespace | None = None
         self._held = ExitStack()
-        self._place: tuple[bytes, int] | None = None
-        self._asked: Future[list[tuple[bytes, int]]] | None = None
-        self._look_at = self._open_at = 0.0
+        self._asked: Question | None = None
+        self._look_at = self._open_at = self._check_at = 0.0
         self._sent = self._octets = 0
         self._unsent: Counter[str] = Counter()
         self._trouble = UNKNOWN
-        if look is lookup and (found := numeric(collector.host, collector.port)):
-            self._place, self._look_at = found, float("inf")  # an address is known at once, and for ever
+        self._place: Place | None = numeric(collector.host, collector.port)
+        if self._place is not None:
+            self._look_at = float("inf")  # an address is known at once, and for ever
 
     def tick(self, now: float) -> None:
         if self._asked is None and now >= self._look_at:
-            self._asked = self._threads.submit(self._look, self._collector.host, self._collector.port)
-        if self._asked is not None and self._asked.done():
+            self._asked = self._lookups.ask(self._collector.host, self._collector.port)
+        if self._asked is not None and not self._asked.is_alive():
             self._found(self._asked, now)
             self._asked = None
+        if self._way is not None and now >= self._check_at:
+            self._check(self._way, now)
         if self._way is None and self._place is not None and now >= self._open_at:
             self._open(now)
 
-    def _found(self, asked: Future[list[tuple[bytes, int]]], now: float) -> None:
-        try:
-            found = asked.result()
-        except (OSError, UnicodeError) as error:
+    def _found(self, asked: Question, now: float) -> None:
+        if asked.trouble:
             self._look_at = now + RETRY
             if self._place is None:
-                self._trouble = f"{self._collector.host}: {getattr(error, 'strerror', None) or error}".lower()
+                self._trouble = asked.trouble
             return
         self._look_at = now + KNOWN
-        if found and self._place not in found:
+        if asked.places and self._place not in asked.places:
             self._drop(now)
-            self._place = found[0]
+            self._place = asked.places[0]
+
+    def _check(self, way: Way, now: float) -> None:
+        """A socket stays in a namespace that is deleted, and at a device that has another name: the name counts."""
+        self._check_at = now + RETRY
+        try:
+            space = self._found_space()
+            is_right = _inode(space) == _inode(self._space) and way.device() == self._collector.device
+        except (FleutanError, OSError):
+            is_right = False
+        if not is_right:
+            self._drop(now)
+
+    def _found_space(self) -> Namespace | None:
+        return namespaces.find(self._collector.netns) if self._collector.netns else None
 
     def _open(self, now: float) -> None:
         assert self._place is not None  # noqa: S101  # who calls has looked
         address, scope = self._place
+        way = Way(address, self._collector.port, scope, self._collector.device)
         try:
-            with ExitStack() as held:
-                if self._collector.netns:
-                    held.enter_context(namespaces.entered(namespaces.find(self._collector.netns)))
-                way = Way(address, self._collector.port, scope, self._collector.device)
+            self._space = self._found_space()
+            with namespaces.entered(self._space) if self._space else nullcontext():
                 self._held.enter_context(way)
-        except FleutanError as error:
+        except (FleutanError, OSError) as error:
             self._trouble, self._open_at = str(error), now + RETRY
         else:
-            self._way, self._trouble = way, ""
+            self._way, self._trouble, self._check_at = way, "", now + RETRY
 
     def _drop(self, again_at: float) -> None:
         self._held.close()
@@ -165,7 +156,7 @@ class _Outlet:
 
     def send(self, datagrams: Sequence[bytes], now: float) -> None:
         if self._way is None:
-            self._unsent[self._trouble] += len(datagrams)
+            self._miss(self._trouble, len(datagrams))
             return
         spans = joined(datagrams)
         errnos = self._way.send(*spans)
@@ -173,15 +164,22 @@ class _Outlet:
         self._sent += int(np.count_nonzero(left))
         self._octets += int(spans.sizes[left].sum())
         for number in errnos[~left].tolist():
-            self._unsent[why(number)] += 1
             self._trouble = why(number)
+            self._miss(self._trouble)
         if left.all():
             self._trouble = ""
         elif _BROKEN.intersection(errnos.tolist()):
             self._drop(now + RETRY)
+
+    def _miss(self, reason: str, many: int = 1) -> None:
+        self._unsent[reason if reason in self._unsent or len(self._unsent) < REASONS else "others"] += many
 
     def account(self) -> Account:
         return Account(self._collector.title, self._sent, self._octets, dict(self._unsent), self._trouble)
 
     def close(self) -> None:
         self._held.close()
+
+
+def _inode(space: Namespace | None) -> int:
+    return space.inode if space else 0

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -122,3 +123,26 @@ def test_it_runs_until_a_signal_and_tells_how_it_is(tmp_path: Path, capsys: pyte
             finally:
                 process.kill()
     assert [*(tmp_path / "run").rglob("*.json")] == []
+
+
+def test_nobody_reading_its_words_and_a_pipe_as_its_file_end_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[agent]\npackets.source = "nflog"\npackets.nflog_probability = 0.5\ndrops.on = false\n')
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        end.bind(("127.0.0.1", 0))
+        end.settimeout(20)
+        own = ("--config", str(file), "-c", f"127.0.0.1:{end.getsockname()[1]}", "--polling", "1")
+        with subprocess.Popen([*FLEUTAN, "agent", *own], stderr=subprocess.PIPE) as process:
+            try:
+                assert process.stderr
+                process.stderr.close()
+                end.recv(1 << 16)
+                file.unlink()
+                os.mkfifo(file)
+                process.send_signal(signal.SIGHUP)  # of which it says something, too
+                for _ in range(3):
+                    end.recv(1 << 16)
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(20) == 0
+            finally:
+                process.kill()

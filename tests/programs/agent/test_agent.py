@@ -9,7 +9,7 @@ import pytest
 from tests.programs.agent.test_stream import AGENT, Kept, packets
 
 from fleutan.observed import Counters, Source
-from fleutan.programs.agent import SOON, Agent, Parts
+from fleutan.programs.agent import REASONS, SOON, Agent, Parts
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.stream import Stream
 from fleutan.programs.signals import Orders
@@ -167,3 +167,33 @@ def test_without_packets_it_sleeps() -> None:
     found = agent(Kept(), looked=lambda _: orders.stop())
     found.run(orders)
     assert found.polls == 0
+
+
+def test_whatever_else_goes_wrong_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away(Kept):
+        def tick(self, now: float) -> None:
+            raise OSError(f"no way at {now}")
+
+    class Ring(Device):
+        def wait(self, seconds: float) -> None:
+            super().wait(seconds)
+            raise OSError("no ring")
+
+    def looked(_: Agent) -> None:
+        if len(slept) == 5:
+            orders.stop()
+        raise BrokenPipeError
+
+    slept, orders, ring, clock = list[float](), Orders(), Ring(), iter(range(100))
+    monkeypatch.setattr("fleutan.programs.agent.time.sleep", slept.append)
+    found = agent(Away(), flows=[ring], looked=looked)
+    found.run(orders, lambda: float(next(clock)) * 0.75)
+    assert len(slept) == len(ring.waited) - 1, "who cannot wait must not run without a pause"
+    assert {"Away: no way at 0.0", "Agent: BrokenPipeError", "Ring: no ring"} <= set(found.failures)
+
+
+def test_reasons_without_end_are_counted_together() -> None:
+    found = agent(Kept(), flows=[Device(*(OSError(f"device {number}") for number in range(2 * REASONS)))])
+    for tenth in range(2 * REASONS):
+        found.step(tenth / 10)
+    assert (len(found.failures), found.failures["others"]) == (REASONS + 1, REASONS)

@@ -216,3 +216,10 @@ def test_a_file_of_ours_in_a_folder_that_is_not_is_written_in_place(tmp_path: Pa
     found = read((folder / "hsflowd.auto").read_text())
     assert found
     assert found.state == PLAIN
+
+
+def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    file = StateFile(tmp_path / "pipe")
+    assert file.update(None) == ""
+    assert read((tmp_path / "pipe").read_text()) is not None

@@ -95,3 +95,14 @@ def test_what_is_no_pipe_is_left_alone(tmp_path: Path, closed: None) -> None:
     with Listening(None, path) as listening:
         assert [*listening.messages()] == []
         assert listening.notes() == [f"{path} is no named pipe"]
+
+
+def test_one_address_of_loopback_is_enough(closed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, elsewhere = (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "2001:db8::1")
+    monkeypatch.setattr("fleutan.programs.agent.listening._LOOPBACK", (elsewhere, here))
+    with Listening(0) as listening:
+        sent(listening, b"one")
+        assert [*listening.messages()] == [b"one"]
+    monkeypatch.setattr("fleutan.programs.agent.listening._LOOPBACK", (elsewhere, elsewhere))
+    with pytest.raises(FleutanError, match=r"of 2001:db8::1: (cannot assign|address family)"):
+        Listening(36343).__enter__()

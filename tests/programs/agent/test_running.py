@@ -14,13 +14,14 @@ import pytest
 from fleutan.config import Agent as Settings
 from fleutan.config.sections import changed
 from fleutan.errors import UsageError
+from fleutan.programs.agent.assembling import Assembly
 from fleutan.programs.agent.auto import read as read_state
-from fleutan.programs.agent.running import NAME, Running, folder
+from fleutan.programs.agent.running import NAME, NOTES, Running, folder
 from fleutan.programs.agent.settings import InForce, Told
 from fleutan.programs.signals import Orders
 from fleutan.programs.status import Status, read
 from fleutan.protocols.sflow.messages import Message, parse
-from fleutan.sources.collectors import Collector
+from fleutan.sources.collectors import Collector, Collectors
 from fleutan.sources.service import Service
 
 DEADLINE = 20.0
@@ -144,3 +145,63 @@ def test_where_agents_tell_of_themselves(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("os.geteuid", lambda: 5)
     assert folder({"XDG_RUNTIME_DIR": "/run/user/5"}) == Path("/run/user/5/fleutan")
     assert folder({}).name == "fleutan"
+
+
+def alone(root: Path, **more: object) -> tuple[Running, list[str]]:
+    """One that does not run."""
+    said: list[str] = []
+    in_force = InForce(lambda: Told(changed(Settings(), {**QUIET, **more})))
+    return Running(in_force, Orders(), said.append, Service({}), Status(root, NAME)), said
+
+
+def test_a_note_whose_numbers_change_is_said_once(tmp_path: Path) -> None:
+    running, said = alone(tmp_path)
+    for number in range(3):
+        running._tell([f"1,{number}27.5 messages found no room", "no room"])
+    assert said == ["note: 1,027.5 messages found no room", "note: no room"]
+    for letter in range(NOTES):
+        running._tell([chr(0x4E00 + letter)])
+    assert len(running._said) == NOTES
+    running._tell(["no room"])
+    assert said.count("note: no room") == 2, "what was not said for long is said again"
+
+
+def test_a_file_without_collectors_does_not_go_unnoticed(end: socket.socket, tmp_path: Path) -> None:
+    collectors = [Collector("127.0.0.1", end.getsockname()[1])]
+    told = lambda: Told(changed(Settings(), {**QUIET, "collectors": tuple(collectors)}))  # noqa: E731
+    started = Started(told, tmp_path)
+    try:
+        heard(end)
+        assert not any("nowhere" in line for line in started.said)
+        collectors.clear()
+        started.orders.reload()
+        until(lambda: any("no collector is said" in line for line in started.said))
+    finally:
+        started.end()
+
+
+def test_another_state_file_takes_the_place_of_the_first(end: socket.socket, tmp_path: Path) -> None:
+    names = ["one.auto", "other.auto"]
+    started = Started(lambda: told(end, state_file=tmp_path / names[0]), tmp_path)
+    try:
+        until((tmp_path / "one.auto").exists)
+        names.pop(0)
+        started.orders.reload()
+        until((tmp_path / "other.auto").exists)
+        assert "agentIP" not in (tmp_path / "one.auto").read_text()
+    finally:
+        started.end()
+    assert "agentIP" not in (tmp_path / "other.auto").read_text()
+
+
+def test_a_clock_that_is_set_changes_no_duration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = iter([1e9, -1e9, 5e9] * 9)
+    monkeypatch.setattr("time.time", lambda: next(steps))
+    monkeypatch.setattr("time.time_ns", lambda: int(next(steps)) * 10**9)
+    running, _ = alone(tmp_path)
+    with Assembly(running.in_force.effective) as made, Collectors([]) as collectors:
+        agent = made.agent(collectors)
+        for now in (1.0, 2.0, 3.0):
+            agent.step(now)
+        assert 0 <= running._document(agent, made)["uptime_s"] < 60
+    assert agent.failures == {}

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,13 @@ def in_force(context: click.Context, words: Mapping[str, Any]) -> InForce:
     """What is in force; read again by its method.  Raises UsageError."""
     file: Path | None = words["file"]
     own = configured.of(context).file
+    has_read = False
 
     def told() -> Told:
+        nonlocal has_read
+        if has_read and (path := file or own):
+            config.again(path)
+        has_read = True
         if file is not None:
             return of_hsflowd(hsflowd.load(file))
         return of_config(config.load(own)) if own else Told()
@@ -202,8 +208,9 @@ def _collectors(rows: Sequence[Mapping[str, Any]]) -> Iterator[Strip]:
 
 
 def say(line: str) -> None:
-    """Tells whoever started it."""
-    click.echo(f"fleutan: {printable(line)}", err=True)
+    """Tells whoever started it; that nobody listens any more is no reason to end."""
+    with suppress(OSError, ValueError):
+        click.echo(f"fleutan: {printable(line)}", err=True)
 
 
 def say_all(lines: Sequence[str]) -> None:

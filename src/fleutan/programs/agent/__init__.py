@@ -25,6 +25,8 @@ from fleutan.sources.counters import CounterSource
 LOG = logging.getLogger("fleutan.agent")
 #: How often packets are looked for, and everything else, in seconds.
 SOON, TICK = 0.1, 1.0
+#: Reasons of failures that have a count of their own.
+REASONS = 256
 T = TypeVar("T")
 
 
@@ -107,7 +109,7 @@ class Agent:
 
     def _tick(self, now: float) -> None:
         parts = self.parts
-        parts.collectors.tick(now)
+        self._tried(parts.collectors.tick, now)
         present = {source: one for one in parts.counters for source in self._tried(_listed, one) or ()}
         due, gone = parts.schedule.due(present, now)
         found = self.read(parts.counters, present, due)
@@ -118,7 +120,7 @@ class Agent:
             if found:
                 self._tried(outlet.counters, found, at_ns)
             self._tried(outlet.tick, now)
-        parts.looked(self)
+        self._tried(parts.looked, self)
 
     def read(
         self, sources: Sequence[CounterSource], present: Mapping[Source, CounterSource], due: Sequence[Source]
@@ -136,7 +138,8 @@ class Agent:
         parts = self.parts
         left = max(0.0, self._ticked + TICK - now)
         if packets := [*parts.flows, *parts.discards]:
-            packets[0].wait(min(SOON, left))
+            if self._tried(_waited, packets[0], min(SOON, left)) is None:
+                time.sleep(min(SOON, left))  # who cannot wait must not have it run without a pause
         else:
             time.sleep(min(SOON if parts.ready else TICK / 4, left))
 
@@ -147,6 +150,8 @@ class Agent:
         except Exception as error:  # whatever a part does, it must not end what the others do
             part = type(getattr(work, "__self__", given[0])).__name__
             reason = f"{part}: {str(error) or type(error).__name__}"
+            if reason not in self.failures and len(self.failures) >= REASONS:
+                reason = "others"
             if not self.failures[reason]:
                 LOG.warning("%s", reason, exc_info=LOG.isEnabledFor(logging.DEBUG))
             self.failures[reason] += 1
@@ -159,3 +164,8 @@ def _listed(source: CounterSource) -> list[Source]:
 
 def _read(source: CounterSource, wanted: list[Source]) -> list[Counters]:
     return [*source.read(wanted)]
+
+
+def _waited(packets: Packets, seconds: float) -> bool:
+    packets.wait(seconds)
+    return True

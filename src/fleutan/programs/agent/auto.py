@@ -189,7 +189,7 @@ class StateFile:
     """A state file that is kept as things are; what cannot be written is a note, and no more."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         before = self._before()
         self._revision = before.revision if before else 0
         self._said: State | None = None
@@ -197,8 +197,10 @@ class StateFile:
         self._note = ""
 
     def _before(self) -> Read | None:
+        if not self.path.is_file():  # a pipe would have its reader wait
+            return None
         try:
-            with self._path.open(errors="replace") as file:
+            with self.path.open(errors="replace") as file:
                 return read(file.read(_LARGEST))
         except OSError:
             return None
@@ -212,21 +214,21 @@ class StateFile:
 
     def _replaced(self, said: State | None) -> str:
         revision = (self._revision + 1) % (1 << 32)
-        hidden = self._path.with_name(f".{self._path.name}")
+        hidden = self.path.with_name(f".{self.path.name}")
         try:
             try:
                 hidden.unlink(missing_ok=True)
                 with open(hidden, "x", opener=_opened) as file:  # never through a link that somebody left there
                     file.write(text(revision, said))
-                hidden.replace(self._path)
+                hidden.replace(self.path)
             except PermissionError:  # only the file itself is this user's; who reads it half written sees its revision
-                with open(self._path, "r+", opener=_opened) as file:
+                with open(self.path, "r+", opener=_opened) as file:
                     file.write(text(revision, said))
                     file.truncate()
         except OSError as error:
             with suppress(OSError):
                 hidden.unlink(missing_ok=True)
-            return f"{self._path} cannot be written: {error.strerror}"
+            return f"{self.path} cannot be written: {error.strerror}"
         self._revision, self._said, self._is_written = revision, said, True
         return ""
 

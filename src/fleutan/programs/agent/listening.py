@@ -6,6 +6,7 @@ What messages say is known in ``protocols.applications``.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -24,6 +25,9 @@ WAITING, MESSAGES = 2_000_000, 1_000
 _SO_RXQ_OVFL = 40  # include/uapi/asm-generic/socket.h
 _FORCED = 33  # SO_RCVBUFFORCE
 _PIECE = 1 << 16
+_LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+#: What binding says where this host lacks a version of IP, or loopback's address of it.
+_NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _WORD = struct.Struct("=I")
 _ROOM = socket.CMSG_SPACE(_WORD.size)
 
@@ -46,9 +50,7 @@ class Listening:
 
     def __enter__(self) -> Self:
         if self._wanted is not None:
-            self._bind(socket.AF_INET, "127.0.0.1", self._wanted)
-            if socket.has_ipv6 and os.path.exists("/proc/net/if_inet6"):
-                self._bind(socket.AF_INET6, "::1", self.port or 0)
+            self._listen(self._wanted)
         self._held.callback(self._close)
         return self
 
@@ -84,20 +86,30 @@ class Listening:
         if self._fifo is not None:
             yield from self._stream.add(self._read(self._fifo))
 
+    def _listen(self, port: int) -> None:
+        """At both addresses of loopback, or at the one that this host has."""
+        missing = None
+        for family, address in _LOOPBACK:
+            try:
+                self._bind(family, address, self.port or port)
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    self._held.close()
+                    raise _refused(port, address, error) from None
+                missing = missing or _refused(port, address, error)
+        if missing and not self._sockets:
+            raise missing
+
     def _bind(self, family: int, address: str, port: int) -> None:
-        try:
-            made = self._held.enter_context(socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+        with ExitStack() as held:
+            made = held.enter_context(socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
             made.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WAITING)
             _force(made)
             if family == socket.AF_INET6:
                 made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             made.bind((address, port))
-        except OSError as error:
-            self._held.close()
-            raise FleutanError(
-                f"applications' JSON cannot be taken at UDP port {port} of {address}: {(error.strerror or '').lower()}"
-            ) from None
+            self._held.enter_context(held.pop_all())
         self._sockets.append(made)
 
     def _received(self, one: socket.socket) -> bytes | None:
@@ -138,6 +150,11 @@ class Listening:
         if self._pipe is not None:
             os.close(self._pipe)
         self._pipe, self._sockets = None, []
+
+
+def _refused(port: int, address: str, error: OSError) -> FleutanError:
+    said = (error.strerror or "").lower()
+    return FleutanError(f"applications' JSON cannot be taken at UDP port {port} of {address}: {said}")
 
 
 def _force(made: socket.socket) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import re
 import resource
 import socket
 import time
@@ -27,6 +29,8 @@ from fleutan.sources.service import Service
 
 #: What its file among those of processes is called.
 NAME = "agent"
+#: Notes that are remembered, so that each is said once.
+NOTES = 1000
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -48,8 +52,8 @@ class Running:
     service: Service
     status: Status
     privileges: Privileges | None = None
-    began: float = field(default_factory=time.time)
-    _said: set[str] = field(default_factory=set)
+    began: float = field(default_factory=time.monotonic)
+    _said: dict[str, None] = field(default_factory=dict)
     _resolving: tuple[str, Resolving] | None = None
     _state: StateFile | None = None
 
@@ -58,14 +62,16 @@ class Running:
         stream: Stream | None = None
         while not self.orders.stopped:
             stream = self._while_in_force(stream)
+            gc.collect()  # what was put together before refers to itself, and would stay for long
             if self.orders.asked and not self.orders.stopped:
                 self.orders.reloaded()
                 self.service.reloading()
                 if trouble := self.in_force.again():
                     self.say(trouble)
+                else:
+                    self._said.clear()
         self.service.stopping("sending what waits")
-        if self._state is not None:
-            self._state.update(None)
+        self._end_state()
 
     def _while_in_force(self, stream: Stream | None) -> Stream:
         with Assembly(self.in_force.effective) as made:
@@ -73,7 +79,7 @@ class Running:
             with Collectors(targets) as collectors:
                 agent = made.agent(collectors, stream)
                 agent.parts.looked = lambda one: self._looked(one, made)
-                self._tell(self._notes(made))
+                self._tell([*self._nowhere(), *self._notes(made)])
                 self.service.ready(f"telling {len(targets)} collectors")
                 agent.run(self.orders)
                 return agent.parts.stream
@@ -105,8 +111,17 @@ class Running:
             self._tell([resolving.trouble])
         return changed
 
+    def _nowhere(self) -> list[str]:
+        """What an empty file, or one that is being written, would have nobody notice."""
+        agent = self.in_force.effective.agent
+        if agent.collectors or agent.dns_sd is not None:
+            return []
+        return ["no collector is said, so sFlow goes nowhere"]
+
     def _keep_state(self, made: Assembly) -> None:
         agent = self.in_force.effective.agent
+        if self._state is not None and self._state.path != agent.state_file:
+            self._end_state()
         if agent.state_file is None or made.elected is None:
             return
         if self._state is None:
@@ -114,11 +129,22 @@ class Running:
         if note := self._state.update(state(agent, made.elected, socket.gethostname())):
             self.say(note)
 
+    def _end_state(self) -> None:
+        """Who reads the file is told that there is nothing to do."""
+        if self._state is not None:
+            self._state.update(None)
+        self._state = None
+
     def _tell(self, lines: list[str]) -> None:
+        """Says each once, whatever the numbers in it are by now; ``--status`` has those."""
         for line in lines:
-            if line not in self._said and len(self._said) < 1000:
-                self._said.add(line)
+            shape = re.sub(r"\d+([.,]\d+)*", "0", line)
+            if shape not in self._said:
                 self.say(f"note: {line}")
+            self._said.pop(shape, None)
+            self._said[shape] = None
+        while len(self._said) > NOTES:
+            del self._said[next(iter(self._said))]
 
     def _document(self, agent: Agent, made: Assembly) -> dict[str, Any]:
         used = resource.getrusage(resource.RUSAGE_SELF)
@@ -127,7 +153,7 @@ class Running:
             "pid": os.getpid(),
             "agent": str(made.elected.address) if made.elected else None,
             "sub_agent": stream.identity.sub_agent,
-            "uptime_s": round(time.time() - self.began),
+            "uptime_s": round(time.monotonic() - self.began),
             "cpu_s": round(used.ru_utime + used.ru_stime, 3),
             "memory_kb": used.ru_maxrss,
             "datagrams": stream.sent,
