@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fleutan.linux import capabilities
-from fleutan.sources.collectors import REASONS, RETRY, UNKNOWN, Collector, Collectors
+from fleutan.sources.collectors import PIECE, REASONS, RETRY, UNKNOWN, Collector, Collectors
 from fleutan.sources.lookups import Lookups
 
 DEADLINE = 10.0
@@ -173,3 +173,21 @@ def test_reasons_without_end_are_counted_together() -> None:
             collectors.send([b"x"], 0.0)
         unsent = collectors.accounts()[0].unsent
     assert (len(unsent), unsent["others"]) == (REASONS + 1, REASONS)
+
+
+def test_many_datagrams_leave_a_piece_at_a_time_in_order(end: socket.socket) -> None:
+    numbers = [str(number).encode() for number in range(2 * PIECE + 3)]
+    with Collectors([at(end)]) as collectors:
+        ready(collectors)
+        collectors.spread(numbers[:-1], 0.0)
+        assert (collectors.accounts()[0].sent, collectors.pieces) == (PIECE, 2)
+        collectors.spread(numbers[-1:], 0.0)
+        assert (collectors.accounts()[0].sent, collectors.pieces) == (PIECE, 3), "what is sent later leaves later"
+        while collectors.pieces:
+            collectors.more(0.0)
+        collectors.more(0.0)
+        assert [end.recv(100) for _ in numbers] == numbers
+        collectors.spread([b"few"], 0.0)
+        assert (end.recv(100), collectors.pieces) == (b"few", 0)
+        collectors.spread([], 0.0)
+        assert collectors.pieces == 0

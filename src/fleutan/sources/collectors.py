@@ -7,7 +7,7 @@ broke, or whose device or namespace is another by now, is opened anew after some
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from typing import NamedTuple, Self
@@ -23,6 +23,8 @@ from fleutan.sources.lookups import OURS, Lookups, Place, Question, numeric
 
 #: After so long a way is opened again, and a name looked up again once it is known; in seconds.
 RETRY, KNOWN = 7.0, 60.0
+#: Datagrams that leave at once: the usual room of a collector's socket (212 kB) holds some ninety of them.
+PIECE = 32
 #: Reasons of what was not sent that have a count of their own, for each collector.
 REASONS = 64
 UNKNOWN = "its name is not known (yet)"
@@ -61,6 +63,7 @@ class Collectors:
 
     def __init__(self, collectors: Sequence[Collector], lookups: Lookups = OURS) -> None:
         self._outlets = [_Outlet(one, lookups) for one in dict.fromkeys(collectors)]
+        self._later: deque[Sequence[bytes]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +81,23 @@ class Collectors:
         """Sends these; waits for nothing."""
         for outlet in self._outlets:
             outlet.send(datagrams, now)
+
+    def spread(self, datagrams: Sequence[bytes], now: float) -> None:
+        """Sends the first of them, and each of the others when ``more`` is called so often: many at once are lost."""
+        is_first = not self._later
+        self._later.extend(datagrams[at : at + PIECE] for at in range(0, len(datagrams), PIECE))
+        if is_first:
+            self.more(now)
+
+    @property
+    def pieces(self) -> int:
+        """How often ``more`` is to be called."""
+        return len(self._later)
+
+    def more(self, now: float) -> None:
+        """Sends some of those that wait."""
+        if self._later:
+            self.send(self._later.popleft(), now)
 
     def accounts(self) -> list[Account]:
         """What went to each so far."""

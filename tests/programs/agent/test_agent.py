@@ -9,11 +9,12 @@ import pytest
 from tests.programs.agent.test_stream import AGENT, Kept, packets
 
 from fleutan.observed import Counters, Source
-from fleutan.programs.agent import REASONS, SOON, Agent, Parts
+from fleutan.programs.agent import GAP, REASONS, SOON, TICK, Agent, Parts
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.stream import Stream
 from fleutan.programs.signals import Orders
 from fleutan.protocols.sflow.batches import Sampled
+from fleutan.sources.collectors import PIECE
 
 ONE, TWO = Source(0, 1), Source(0, 2)
 
@@ -197,3 +198,54 @@ def test_reasons_without_end_are_counted_together() -> None:
     for tenth in range(2 * REASONS):
         found.step(tenth / 10)
     assert (len(found.failures), found.failures["others"]) == (REASONS + 1, REASONS)
+
+
+class Pieces(Kept):
+    """Keeps how many are sent at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_once: list[int] = []
+
+    def send(self, datagrams: Sequence[bytes], now: float) -> None:
+        super().send(datagrams, now)
+        self.at_once.append(len(datagrams))
+
+
+class Transactions:
+    """Gives so many samples that fill a datagram each, once."""
+
+    def __init__(self, many: int) -> None:
+        self.many = many
+
+    def samples(self, now: float) -> list[bytes]:  # noqa: ARG002
+        many, self.many = self.many, 0
+        return [bytes.fromhex("00100001000004b0") + bytes(1200)] * many
+
+
+def test_what_is_sent_is_spread_over_the_time_to_the_next_look() -> None:
+    kept, device = Pieces(), Device()
+    found = agent(kept, ready=[Transactions(4 * PIECE)], flows=[device])
+    found.step(0.0)
+    assert kept.at_once == [PIECE]
+    found._wait(0.0)
+    assert kept.at_once == [PIECE] * 3 + [PIECE - 1], "the last one is not full yet"
+    assert device.waited[1:] == [pytest.approx(SOON / 3)] * 3
+    numbers = [one.sequence_number for one in kept.messages()]
+    assert numbers == [*range(1, 4 * PIECE)]
+
+
+def test_what_waits_at_the_end_is_sent_with_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept, orders, kept = list[float](), Orders(), Pieces()
+    monkeypatch.setattr("fleutan.programs.agent.time.sleep", slept.append)
+    found = agent(kept, ready=[Transactions(100 * PIECE)])
+    found.step(0.0)
+    orders.stop()
+    found.run(orders, lambda: 0.0)
+    assert sum(kept.at_once) == 100 * PIECE
+    assert slept == [GAP] * (len(kept.at_once) - 1)
+    found.parts.ready = [Transactions(1000 * PIECE)]
+    slept.clear()
+    found.step(TICK / 2)
+    found._wait(TICK / 2)
+    assert set(slept) == {GAP}, "however many there are, no piece follows at once"

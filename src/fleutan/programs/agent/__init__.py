@@ -25,6 +25,8 @@ from fleutan.sources.counters import CounterSource
 LOG = logging.getLogger("fleutan.agent")
 #: How often packets are looked for, and everything else, in seconds.
 SOON, TICK = 0.1, 1.0
+#: The least time between two pieces of what is sent, in seconds.
+GAP = 0.0005
 #: Reasons of failures that have a count of their own.
 REASONS = 256
 T = TypeVar("T")
@@ -92,6 +94,9 @@ class Agent:
             self.step(steady())
             self._wait(steady())
         self.parts.stream.flush(steady())
+        while self.parts.collectors.pieces:
+            time.sleep(GAP)
+            self._tried(self.parts.collectors.more, steady())
 
     def step(self, now: float) -> None:
         """Does what is due."""
@@ -134,14 +139,23 @@ class Agent:
         return found
 
     def _wait(self, now: float) -> None:
-        """Until there are packets, or something else is due."""
+        """Until there are packets, or something else is due; what is to be sent is spread over that time."""
         parts = self.parts
         left = max(0.0, self._ticked + TICK - now)
-        if packets := [*parts.flows, *parts.discards]:
-            if self._tried(_waited, packets[0], min(SOON, left)) is None:
-                time.sleep(min(SOON, left))  # who cannot wait must not have it run without a pause
-        else:
-            time.sleep(min(SOON if parts.ready else TICK / 4, left))
+        soon = SOON if parts.flows or parts.discards or parts.ready else TICK / 4
+        pieces = parts.collectors.pieces
+        for _ in range(pieces):
+            self._pause(max(min(soon, left) / pieces, GAP))
+            self._tried(parts.collectors.more, now)
+        if not pieces:
+            self._pause(min(soon, left))
+
+    def _pause(self, seconds: float) -> None:
+        """So long, less where packets cannot wait."""
+        for packets in (*self.parts.flows, *self.parts.discards)[:1]:
+            if self._tried(_waited, packets, seconds):
+                return
+        time.sleep(seconds)  # also for who cannot wait, so that nothing runs without a pause
 
     def _tried(self, work: Callable[..., T], *given: object) -> T | None:
         """What a part gives; where it fails that is counted, said once, and the others go on."""

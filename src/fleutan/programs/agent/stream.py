@@ -109,7 +109,7 @@ class Stream:
     def _send(self, datagrams: list[bytes], now: float) -> None:
         if datagrams:
             self._waits_since = now if self._datagrams.waiting else None
-            self._collectors.send(datagrams, now)
+            self._collectors.spread(datagrams, now)
 
 
 def _numbered(found: Sampled, numbers: Numbers) -> Sampled:
