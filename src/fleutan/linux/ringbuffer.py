@@ -39,6 +39,9 @@ class Entries(NamedTuple):
     sizes: Ints
 
 
+NOTHING = Entries(np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
 class RingBuffer:
     """A ring of entries of any size, from ``with`` on; it has one reader.
 
@@ -86,6 +89,8 @@ class RingBuffer:
     def read(self) -> Entries:
         """The entries that wait, up to the first that is still being written; they make room in the ring."""
         begin, end = int(self._consumed[0]), int(self._produced[0])
+        if begin == end:
+            return NOTHING
         first = begin % self.room
         waiting = self._pages[first : first + end - begin]
         # The heads are read before what they stand for, which is then all there.

@@ -60,7 +60,7 @@ def packed(spans: Spans) -> Octets:
     width = int(spans.sizes.max(initial=0))
     if not _are_alike(spans, width):
         return np.frombuffer(b"".join(spans.strings()), np.uint8)
-    block = _block(spans, width)
+    block = wide(spans, width)
     if block.size == spans.sizes.sum():
         return block.reshape(-1)
     return block[np.arange(width) < spans.sizes[:, None]]
@@ -70,7 +70,7 @@ def aligned(spans: Spans) -> Spans:
     """The same strings in a buffer of their own, each at a multiple of four."""
     width = (int(spans.sizes.max(initial=0)) + 3) & ~3
     if _are_alike(spans, width):
-        return Spans(_block(spans, width).reshape(-1), np.arange(spans.rows) * width, spans.sizes)
+        return Spans(wide(spans, width).reshape(-1), np.arange(spans.rows) * width, spans.sizes)
     return joined([one + bytes(-len(one) & 3) for one in spans.strings()])._replace(sizes=spans.sizes)
 
 
@@ -78,8 +78,8 @@ def _are_alike(spans: Spans, width: int) -> bool:
     return spans.rows * width <= 2 * int(spans.sizes.sum()) + _SPARE
 
 
-def _block(spans: Spans, width: int) -> Octets:
-    """``(n, width)`` octets from each start on; what lies behind a string's end is any."""
+def wide(spans: Spans, width: int) -> Octets:
+    """``(n, width)`` octets of the caller's own from each start on; what lies behind a string's end is any."""
     if not spans.rows or not width:
         return np.zeros((spans.rows, width), np.uint8)
     first, last = int(spans.starts.min()), int(spans.starts.max())

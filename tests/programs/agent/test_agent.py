@@ -9,7 +9,7 @@ import pytest
 from tests.programs.agent.test_stream import AGENT, Kept, packets
 
 from fleutan.observed import Counters, Source
-from fleutan.programs.agent import GAP, REASONS, SOON, TICK, Agent, Parts
+from fleutan.programs.agent import GAP, LOOK, REASONS, SOON, TICK, Agent, Parts
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.stream import Stream
 from fleutan.programs.signals import Orders
@@ -148,7 +148,34 @@ def test_it_goes_on_until_it_is_ordered_to_stop_and_sends_what_waits() -> None:
 
     agent(kept, flows=[device], looked=looked).run(orders, lambda: float(next(clock)) / 2)
     assert told(kept) == [("flow_sample_expanded", 1)]
-    assert max(device.waited) <= SOON
+    assert SOON < max(device.waited) <= LOOK
+
+
+def test_packets_are_sent_when_they_were_looked_for_twice_and_that_is_within_a_second() -> None:
+    kept = Kept()
+    found = agent(kept, flows=[Device(packets(1))])
+    found.step(5.0)
+    assert told(kept) == []
+    found.step(5.0 + LOOK)
+    assert told(kept) == [("flow_sample_expanded", 1)]
+    assert 2 * LOOK < 1
+
+
+def test_where_applications_tell_of_themselves_they_are_listened_to_more_often() -> None:
+    class Listens:
+        def samples(self, now: float) -> list[bytes]:  # noqa: ARG002
+            return []
+
+    orders, device = Orders(), Device()
+    clock = iter(range(100))
+
+    def looked(_: Agent) -> None:
+        if len(device.waited) > 4:
+            orders.stop()
+
+    found = agent(Kept(), flows=[device], ready=[Listens()], looked=looked)
+    found.run(orders, lambda: float(next(clock)) / 2)
+    assert 0 < max(device.waited) <= SOON
 
 
 def test_samples_that_are_ready_go_as_they_are() -> None:

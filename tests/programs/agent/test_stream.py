@@ -53,7 +53,7 @@ def test_samples_wait_for_others_but_not_for_long() -> None:
     assert kept.kept == []
     stream.tick(100.5 + LINGER)
     (one,) = kept.messages()
-    assert (one.agent, one.sub_agent_id, one.sequence_number, one.uptime) == (AGENT.address, 7, 1, 1500)
+    assert (one.agent, one.sub_agent_id, one.sequence_number, one.uptime) == (AGENT.address, 7, 1, 750)
     assert [sample.named()["ds_index"] for sample in one.samples] == [1, 2]
     stream.tick(200.0)
     assert len(kept.kept) == 1

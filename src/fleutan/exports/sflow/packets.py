@@ -2,7 +2,7 @@
 """Sampled and dropped packets as samples, all of a batch at once: no step is a loop over packets.
 
 A sample is a head, structures of fixed size, and structures that end with octets.  Each is written
-for all rows that have it, at the place where it belongs in each.
+for all rows that have it, at the place where it belongs in each.  All of it is words of four octets.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from fleutan.protocols.sflow.batches import Sampled, Structure
 from fleutan.protocols.sflow.layouts import FLOW_FORMS
 from fleutan.protocols.sflow.layouts.xdr import Elements, Field, Fixed, Layout
-from fleutan.protocols.spans import Ints, Octets, Spans
+from fleutan.protocols.spans import Ints, Spans, wide
 
 #: Structures of fixed size, by name.
 FIXED: Mapping[str, Layout] = {
     forms[0].name: forms[0]
     for forms in FLOW_FORMS.values()
-    if all(isinstance(one.type, Fixed) and one.type.code in "BIiQ" for one in forms[0].fields)
+    if all(isinstance(one.type, Fixed) and one.type.code in "IiQ" for one in forms[0].fields)
 }
 HEADER = FLOW_FORMS[1][0]
+#: In network order.
+Words = NDArray[np.uint32]
 _NUMBER, _WORD = 8, 4
 
 
@@ -42,58 +44,66 @@ def samples(layout: Layout, batch: Sampled) -> list[bytes]:
         sizes = sizes + spans.sizes
         elements = elements + (spans.sizes > 0)
     ends = np.cumsum(sizes)
-    out, at = np.zeros(int(ends[-1]) if n else 0, np.uint8), ends - sizes
-    _put(out, at, [np.full(n, layout.tag), sizes - _NUMBER, *(batch.head[one.name] for one in head), elements])
-    at = _headers(out, at + begun, batch, padded)
+    out, at = np.zeros(int(ends[-1]) // _WORD if n else 0, ">u4"), (ends - sizes) // _WORD
+    _put(out, at, [layout.tag, sizes - _NUMBER, *(batch.head[one.name] for one in head), elements])
+    at = _headers(out, at + begun // _WORD, batch, padded)
     for spans in batch.ready:
         _copy(out, at, spans)
-        at = at + spans.sizes
+        at = at + spans.sizes // _WORD
     for one in batch.structures:
         at = _structure(out, at, one)
     whole = out.tobytes()
     return [whole[start:end] for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
 
 
-def _headers(out: Octets, at: Ints, batch: Sampled, padded: Ints) -> Ints:
+def _headers(out: Words, at: Ints, batch: Sampled, padded: Ints) -> Ints:
     """Writes the headers; gives where what follows begins."""
-    n, sizes = batch.header.rows, batch.header.sizes
-    known = (batch.protocol, batch.length, batch.stripped, sizes)
-    _put(out, at, [np.full(n, HEADER.tag), padded + 4 * _WORD, *known])
-    at = at + _NUMBER + 4 * _WORD
+    known = (batch.protocol, batch.length, batch.stripped, batch.header.sizes)
+    _put(out, at, [HEADER.tag, padded + 4 * _WORD, *known])
+    at = at + _NUMBER // _WORD + 4
     _copy(out, at, batch.header)
-    return at + padded
+    return at + padded // _WORD
 
 
-def _structure(out: Octets, at: Ints, one: Structure) -> Ints:
+def _structure(out: Words, at: Ints, one: Structure) -> Ints:
     layout, rows = FIXED[one.name], np.flatnonzero(one.rows)
-    size = _octets(layout.fields)
-    here = at[rows]
-    _put(out, here, [np.full(len(rows), layout.tag), np.full(len(rows), size)])
-    here = here + _NUMBER
+    columns: list[Ints | int] = [layout.tag, _octets(layout.fields)]
     for column in layout.fields:
         assert isinstance(column.type, Fixed)  # noqa: S101  # FIXED has no others
-        _put(out, here, [one.columns[column.name]], column.type.size)
-        here = here + column.type.size
-    return at + one.rows * (_NUMBER + size)
+        values = one.columns[column.name]
+        columns += [values] if column.type.size == _WORD else [values >> 32, values]
+    _put(out, at[rows], columns)
+    return at + one.rows * len(columns)
 
 
 def _octets(fields: Sequence[Field]) -> int:
     return sum(one.type.size for one in fields if isinstance(one.type, Fixed))
 
 
-def _put(out: Octets, at: Ints, columns: Sequence[Ints], size: int = _WORD) -> None:
-    """Writes numbers of so many octets in network order, those of a row one behind the other."""
-    if not len(at):
-        return
-    block = np.stack(columns, axis=1).astype(np.int64, copy=False).astype(f">u{size}", casting="unsafe")
-    octets: NDArray[np.uint8] = block.view(np.uint8).reshape(len(at), -1)
-    out[at[:, None] + np.arange(octets.shape[1])] = octets
+def _put(out: Words, at: Ints, columns: Sequence[Ints | int]) -> None:
+    """Writes numbers, those of a row one behind the other; of what is longer than a word it is the end."""
+    block = np.empty((len(at), len(columns)), ">u4")
+    for place, column in enumerate(columns):
+        block[:, place] = column
+    _write(out, at, block)
 
 
-def _copy(out: Octets, at: Ints, spans: Spans) -> None:
-    """Copies strings to their places."""
-    sizes = spans.sizes
-    if not sizes.any():
+def _copy(out: Words, at: Ints, spans: Spans) -> None:
+    """Copies strings to their places, those of about the same length at once; the words' rest stays zero."""
+    padded = (spans.sizes + 3) & ~3
+    for width in np.unique(padded[padded > 0]).tolist():
+        rows = np.flatnonzero(padded == width)
+        block = wide(spans.take(rows), width)
+        end = block[:, width - _WORD :]
+        end[np.arange(width - _WORD, width) >= spans.sizes[rows, None]] = 0
+        _write(out, at[rows], block.view(">u4"))
+
+
+def _write(out: Words, at: Ints, block: Words) -> None:
+    """Writes a row of the block at each place."""
+    if not block.size:
         return
-    within = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    out[np.repeat(at, sizes) + within] = spans.octets[np.repeat(spans.starts, sizes) + within]
+    width = block.shape[1]
+    # Overlapping rows as one element each: numpy copies them whole.
+    rows: NDArray[np.void] = np.ndarray((len(out) - width + 1,), f"V{width * _WORD}", out.data, strides=(_WORD,))
+    rows[at] = block.view(rows.dtype).reshape(-1)

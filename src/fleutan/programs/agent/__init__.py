@@ -23,8 +23,9 @@ from fleutan.sources.collectors import Collectors
 from fleutan.sources.counters import CounterSource
 
 LOG = logging.getLogger("fleutan.agent")
-#: How often packets are looked for, and everything else, in seconds.
-SOON, TICK = 0.1, 1.0
+#: How often applications' messages are looked for, packets (a batch costs as much as some hundred packets in it, and
+#: goes within the second), and everything else; in seconds.
+SOON, LOOK, TICK = 0.1, 1 / 3, 1.0
 #: The least time between two pieces of what is sent, in seconds.
 GAP = 0.0005
 #: Reasons of failures that have a count of their own.
@@ -142,7 +143,7 @@ class Agent:
         """Until there are packets, or something else is due; what is to be sent is spread over that time."""
         parts = self.parts
         left = max(0.0, self._ticked + TICK - now)
-        soon = SOON if parts.flows or parts.discards or parts.ready else TICK / 4
+        soon = SOON if parts.ready else LOOK
         pieces = parts.collectors.pieces
         for _ in range(pieces):
             self._pause(max(min(soon, left) / pieces, GAP))

@@ -18,8 +18,9 @@ from fleutan.protocols.sflow.layouts import DISCARDED_PACKET, FLOW_SAMPLE_EXPAND
 from fleutan.protocols.spans import Ints
 from fleutan.sources.collectors import Account, Collectors
 
-#: No sample waits for longer, in seconds.
-LINGER = 1.0
+#: Samples wait so long for others that fill their datagram, in seconds; with what they waited before, and until
+#: somebody looks, that is less than a second.
+LINGER = 0.25
 
 
 class Identity(NamedTuple):
@@ -80,7 +81,7 @@ class Stream:
 
     def tick(self, now: float) -> None:
         """Sends what has waited for long enough; to be called several times a second."""
-        if self._waits_since is not None and now - self._waits_since >= LINGER / 2:
+        if self._waits_since is not None and now - self._waits_since >= LINGER:
             self.flush(now)
 
     def flush(self, now: float) -> None:
