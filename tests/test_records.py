@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fleutan.records import Records, concatenate, fill, take
+from fleutan.records import Records, concatenate, fill, kinds, take
 
 EMPTY = Records(0, {}, {})
 
@@ -78,6 +80,23 @@ def numbers(*those: int) -> np.ndarray:
 
 def mask(*those: bool) -> np.ndarray:
     return np.array(those, np.bool_)
+
+
+def test_a_mask_that_names_share_is_shared_by_what_is_taken() -> None:
+    mask = np.array([True, False, True])
+    column = np.arange(3)
+    found = take(Records(3, {"a": column, "b": column}, {"a": mask, "b": mask}), np.array([2, 1]))
+    assert found.known["a"] is found.known["b"]
+    assert found.known["a"].tolist() == [True, False]
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([-1, 0, 5, 1 << 62])] * 3), max_size=12))
+def test_rows_of_a_kind_are_alike_and_others_are_not(rows: list[tuple[int, int, int]]) -> None:
+    columns = [np.array([row[place] for row in rows], np.int64) for place in range(3)]
+    first, place = kinds(columns)
+    assert len(first) == len(set(rows))
+    assert [rows[first[kind]] for kind in place.tolist()] == rows
+    assert all(rows.index(rows[at]) == at for at in first.tolist())
 
 
 def test_a_first_column_is_put_as_it_is() -> None:

@@ -46,6 +46,15 @@ def test_it_may_be_said_again() -> None:
     assert keep_freed()
 
 
+def test_it_keeps_as_much_as_is_said() -> None:
+    said: dict[int, int] = {}
+    library = SimpleNamespace(mallopt=lambda which, octets: said.update({which: octets}) or 1)
+    assert keep_freed(library, octets=1 << 20)
+    assert set(said.values()) == {1 << 20}
+    assert keep_freed(library, octets=1 << 30)
+    assert sorted(said.values()) == [32 << 20, 1 << 30]
+
+
 def test_another_c_library_has_nothing_to_say() -> None:
     assert keep_freed(object()) is False
 

@@ -19,12 +19,13 @@ KEPT = 64 << 20
 LARGE = 1 << 20
 
 
-def keep_freed(library: object = None) -> bool:
-    """Has this process keep up to KEPT octets of what it frees; False where the C library cannot."""
+def keep_freed(library: object = None, octets: int = KEPT) -> bool:
+    """Has this process keep up to so many octets of what it frees; False where the C library cannot."""
     mallopt = getattr(library or ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # musl has none
         return False
-    return all(mallopt(which, octets) for which, octets in ((_MMAP_THRESHOLD, _LARGEST), (_TRIM_THRESHOLD, KEPT)))
+    largest = min(octets, _LARGEST)
+    return all(mallopt(which, size) for which, size in ((_MMAP_THRESHOLD, largest), (_TRIM_THRESHOLD, octets)))
 
 
 def give_back(library: object = None) -> bool:

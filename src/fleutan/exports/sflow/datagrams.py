@@ -33,11 +33,14 @@ class Datagrams:
     def add(self, samples: Iterable[bytes], uptime_ms: int) -> list[bytes]:
         """Takes samples; gives the datagrams that are full."""
         full = []
+        size, most = self._size, self._octets
         for sample in samples:
-            if self._samples and self._size + len(sample) > self._octets:
+            size += len(sample)
+            if size > most and self._samples:
                 full.append(self._made(uptime_ms))
+                size = self._head.size + len(sample)
             self._samples.append(sample)
-            self._size += len(sample)
+        self._size = size
         return full
 
     def flush(self, uptime_ms: int) -> list[bytes]:

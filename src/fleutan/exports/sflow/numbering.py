@@ -10,6 +10,7 @@ import numpy as np
 
 from fleutan.observed import Source
 from fleutan.protocols.spans import Ints
+from fleutan.records import kinds
 
 _WORD = 0xFFFF_FFFF
 
@@ -28,8 +29,9 @@ class Numbers:
     def many(self, ds_class: int, indexes: Ints) -> Ints:
         """The numbers of samples in a row, ``(n,)``: each of the data source at its place."""
         numbers = np.zeros(len(indexes), np.int64)
-        for index in np.unique(indexes).tolist():
-            rows = np.flatnonzero(indexes == index)
+        first, place = kinds([indexes])
+        for kind, index in enumerate(indexes[first].tolist()):
+            rows = np.flatnonzero(place == kind)
             source = Source(ds_class, index)
             numbers[rows] = self._had[source] + 1 + np.arange(len(rows))
             self._had[source] += len(rows)

@@ -90,9 +90,9 @@ def _put(out: Words, at: Ints, columns: Sequence[Ints | int]) -> None:
 
 def _copy(out: Words, at: Ints, spans: Spans) -> None:
     """Copies strings to their places, those of about the same length at once; the words' rest stays zero."""
-    padded = (spans.sizes + 3) & ~3
-    for width in np.unique(padded[padded > 0]).tolist():
-        rows = np.flatnonzero(padded == width)
+    words = (spans.sizes + 3) // _WORD
+    for number in np.flatnonzero(np.bincount(words)[1:]) + 1:
+        rows, width = np.flatnonzero(words == number), int(number) * _WORD
         block = wide(spans.take(rows), width)
         end = block[:, width - _WORD :]
         end[np.arange(width - _WORD, width) >= spans.sizes[rows, None]] = 0

@@ -20,6 +20,7 @@ from fleutan.protocols.sflow.encoder import encode_element
 from fleutan.protocols.sflow.layouts import FLOW_FORMS
 from fleutan.protocols.sflow.layouts.owners import ENTERPRISE
 from fleutan.protocols.spans import Ints, Mask, Spans, joined
+from fleutan.records import kinds
 from fleutan.sources.discarded import Discards
 from fleutan.sources.packets.columns import Packets as SocketPackets
 from fleutan.sources.packets.columns import Tap, Totals
@@ -174,8 +175,8 @@ def of_packets(found: SocketPackets, totals: Mapping[int, Totals], told: Told = 
     """Packets that BPF programs sampled, with the state of their sockets; ``totals`` are of data sources."""
     values, n = found.columns.values, found.rows
     zeros = np.zeros(n, np.int64)
-    each, place = np.unique(values["ifindex"], return_inverse=True)
-    pairs = [totals.get(index, Totals(0, 0)) for index in each.tolist()]
+    first, place = kinds([values["ifindex"]])
+    pairs = [totals.get(index, Totals(0, 0)) for index in values["ifindex"][first].tolist()]
     pool, drops = np.array(pairs, np.int64).reshape(-1, 2)[place].T
     head = {
         "ds_class": zeros,
@@ -213,7 +214,9 @@ def _structures(found: SocketPackets, told: Told) -> Iterator[Structure]:
     if placed.any():
         yield _entities(numbers[placed], placed, found)
     at_ns: Ints = found.columns.values["at_ns"]
-    yield _known("extended_timestamp", "nanoseconds", at_ns, (at_ns > 0) & (told.every | ~(connected | placed)))
+    timed = (at_ns > 0) & (told.every | ~(connected | placed))
+    if timed.any():
+        yield _known("extended_timestamp", "nanoseconds", at_ns, timed)
 
 
 def _belongs(found: SocketPackets, entities: Callable[[Ints], Ints] | None) -> Ints:
@@ -241,14 +244,17 @@ def _columns(
     unknown: Mapping[str, int] = MappingProxyType({}),
 ) -> Structure:
     """A structure of these columns; what is not known is all ones, or what ``unknown`` says."""
-    columns = {field: _filled(found, name, unknown.get(field, _WORD))[rows] for field, name in names.items()}
+    at = np.flatnonzero(rows)
+    columns = {field: _filled(found, name, unknown.get(field, _WORD)).take(at) for field, name in names.items()}
     return Structure(structure, rows, columns)
 
 
 def _filled(found: SocketPackets, name: str, unknown: int) -> Ints:
-    known = found.known(name)
-    filled: Ints = np.where(known, found.columns.values[name], unknown) if known.any() else np.full(found.rows, unknown)
-    return filled
+    values = found.columns.values.get(name)
+    if values is None:
+        return np.full(found.rows, unknown)
+    known = found.columns.known.get(name)
+    return values if known is None else np.where(known, values, unknown)
 
 
 def _owned(found: SocketPackets) -> Spans | None:
@@ -259,15 +265,14 @@ def _owned(found: SocketPackets) -> Spans | None:
     rows = values["is_own"]
     numbers = [_filled(found, name, unknown) for name, unknown in _OWNERS]
     texts = [values[name] for name in ("comm", "unit", "container")]
-    keys = np.stack([np.where(rows, column, -1) for column in numbers], axis=1)
-    _, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    first, place = kinds([np.where(rows, column, -1) for column in numbers])
     elements = [
         encode_element(Element(_OWNER.tag, _OWNER, tuple(int(one[row]) for one in numbers) + _cut(texts, row)))
         if rows[row]
         else b""
         for row in first.tolist()
     ]
-    return joined(elements).take(place.reshape(-1))
+    return joined(elements).take(place)
 
 
 def _cut(texts: Sequence[np.ndarray], row: int) -> tuple[bytes, ...]:

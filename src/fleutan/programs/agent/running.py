@@ -25,6 +25,7 @@ from fleutan.programs.agent.stream import Stream
 from fleutan.programs.signals import Orders
 from fleutan.programs.status import Status
 from fleutan.sources.collectors import Collectors
+from fleutan.sources.memory import keep
 from fleutan.sources.service import Service
 
 #: What its file among those of processes is called.
@@ -59,6 +60,7 @@ class Running:
 
     def run(self) -> None:
         """Runs."""
+        keep()
         stream: Stream | None = None
         while not self.orders.stopped:
             stream = self._while_in_force(stream)

@@ -14,7 +14,7 @@ import numpy as np
 
 from fleutan.linux.packets import records as kernel
 from fleutan.protocols.spans import Ints, Spans, number
-from fleutan.records import Known, Records, take
+from fleutan.records import Known, Records, kinds, take
 from fleutan.sources.packets.segments import Segments, segments
 
 #: Where a packet comes from, or goes to, that is this host's own (sFlow Version 5, section 5.3).
@@ -111,7 +111,8 @@ class Packets:
         """Which rows know a column, which may be absent."""
         if name not in self.columns.values:
             return np.zeros(self.rows, np.bool_)
-        return self.columns.known.get(name, np.ones(self.rows, np.bool_))
+        known = self.columns.known.get(name)
+        return np.ones(self.rows, np.bool_) if known is None else known
 
     def take(self, rows: Ints | Known) -> Packets:
         """These rows, by number or mask."""
@@ -156,9 +157,9 @@ def beginnings(ethernet: Known, ethertype: Ints) -> Ints:
 
 def _totals(ifindex: Ints, egress: Ints, totals: Mapping[Tap, Totals]) -> tuple[Ints, Ints]:
     """Pool and drops of each row's sampler."""
-    each, place = np.unique(ifindex << 1 | egress, return_inverse=True)
-    none = Totals(0, 0)
-    pairs = np.array([totals.get(Tap(key >> 1, bool(key & 1)), none) for key in each.tolist()], np.int64).reshape(-1, 2)
+    first, place = kinds([ifindex, egress])
+    taps = [Tap(index, bool(way)) for index, way in zip(ifindex[first].tolist(), egress[first].tolist(), strict=True)]
+    pairs = np.array([totals.get(tap, Totals(0, 0)) for tap in taps], np.int64).reshape(-1, 2)
     pool, drops = pairs[place].T
     return pool, drops
 
@@ -166,7 +167,8 @@ def _totals(ifindex: Ints, egress: Ints, totals: Mapping[Tap, Totals]) -> tuple[
 def vlan_tags(records: Records, header: Spans, ethernet: Known) -> None:
     """Adds the first VLAN tag of each packet, on the side where its device is."""
     tagged = ethernet & (header.sizes >= _ADDRESSES + 4)
-    tagged &= np.isin(number(header.octets, header.starts + _ADDRESSES, 2), _TAGS)
+    ethertype = number(header.octets, header.starts + _ADDRESSES, 2)
+    tagged &= (ethertype == _TAGS[0]) | (ethertype == _TAGS[1])
     if not tagged.any():
         return
     tag, egress = number(header.octets, header.starts + _ADDRESSES + 2, 2), records.values["egress"]
