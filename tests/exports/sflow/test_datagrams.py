@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fleutan.exports.sflow.counters import sample
-from fleutan.exports.sflow.datagrams import Datagrams
+from fleutan.exports.sflow.datagrams import Datagrams, Samples
 from fleutan.observed import Counters, Source
 from fleutan.protocols.sflow.messages import Message, parse
 
@@ -41,3 +43,15 @@ def test_datagrams_have_room_for_what_is_in_them(sizes: list[int], octets: int) 
     assert sum(len(one.samples) for one in found) == len(sizes)
     assert [one.sequence_number for one in found] == [*range(1, len(found) + 1)]
     assert all(len(one) <= octets or parse(one).sample_count == 1 for one in datagrams)
+
+
+@given(st.lists(st.lists(st.integers(1, 250), max_size=9), max_size=5), st.integers(200, 1400))
+def test_it_is_the_same_whether_samples_come_together_or_one_by_one(batches: list[list[int]], octets: int) -> None:
+    together, apart = Datagrams(bytes(4), 0, octets), Datagrams(bytes(4), 0, octets)
+    for sizes in batches:
+        each = [named("x" * size) for size in sizes]
+        many = Samples(b"".join(each), [*accumulate(map(len, each))])
+        assert many.each() == each
+        assert together.add_many(many, 0) == apart.add(each, 0)
+        assert together.waiting == apart.waiting
+    assert together.flush(0) == apart.flush(0)

@@ -52,7 +52,7 @@ def test_what_is_written_is_read(rows: list[tuple[bytes, bool, bool, bytes]], la
         Structure("extended_tcp_info", tcp, {name: np.flatnonzero(tcp) + at for at, name in enumerate(fields)}),
     )
     texts = [encode_element(Element(SYMBOL.tag, SYMBOL, (row[3],))) if row[3] else b"" for row in rows]
-    found = read(samples(layout, batch(layout, headers, structures, (joined(texts),))))
+    found = read(samples(layout, batch(layout, headers, structures, (joined(texts),))).each())
     assert len(found) == len(rows)
     for at, (header, is_timed, is_tcp, symbol) in enumerate(rows):
         sample = found[at]
@@ -70,11 +70,11 @@ def test_what_is_written_is_read(rows: list[tuple[bytes, bool, bool, bytes]], la
 
 
 def test_no_packets_are_no_samples() -> None:
-    assert samples(FLOW_SAMPLE_EXPANDED, batch(FLOW_SAMPLE_EXPANDED, [])) == []
+    assert samples(FLOW_SAMPLE_EXPANDED, batch(FLOW_SAMPLE_EXPANDED, [])).each() == []
 
 
 def test_numbers_of_the_whole_width_stay() -> None:
     given_ = batch(FLOW_SAMPLE_EXPANDED, [b"x"])
     head = {**given_.head, "sample_pool": np.array([0xFFFF_FFFF]), "output_value": np.array([0x3FFF_FFFF])}
-    (found,) = read(samples(FLOW_SAMPLE_EXPANDED, Sampled(head, *(np.array([1]),) * 3, joined([b"x"]))))
+    (found,) = read(samples(FLOW_SAMPLE_EXPANDED, Sampled(head, *(np.array([1]),) * 3, joined([b"x"]))).each())
     assert (found.named()["sample_pool"], found.named()["output_value"]) == (0xFFFF_FFFF, 0x3FFF_FFFF)

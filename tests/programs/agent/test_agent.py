@@ -151,21 +151,29 @@ def test_it_goes_on_until_it_is_ordered_to_stop_and_sends_what_waits() -> None:
     assert SOON < max(device.waited) <= LOOK
 
 
-def test_packets_are_sent_when_they_were_looked_for_twice_and_that_is_within_a_second() -> None:
+def test_what_would_wait_until_the_next_look_goes_at_once() -> None:
     kept = Kept()
     found = agent(kept, flows=[Device(packets(1))])
     found.step(5.0)
-    assert told(kept) == []
-    found.step(5.0 + LOOK)
     assert told(kept) == [("flow_sample_expanded", 1)]
-    assert 2 * LOOK < 1
+
+
+class Listens:
+    """An application that tells nothing."""
+
+    def samples(self, now: float) -> list[bytes]:  # noqa: ARG002
+        return []
+
+
+def test_where_it_is_looked_often_packets_wait_for_others_a_little() -> None:
+    kept = Kept()
+    found = agent(kept, flows=[Device(packets(1))], ready=[Listens()])
+    for tenth in range(50, 54):
+        found.step(tenth / 10)
+        assert bool(told(kept)) == (tenth >= 52)
 
 
 def test_where_applications_tell_of_themselves_they_are_listened_to_more_often() -> None:
-    class Listens:
-        def samples(self, now: float) -> list[bytes]:  # noqa: ARG002
-            return []
-
     orders, device = Orders(), Device()
     clock = iter(range(100))
 
@@ -250,14 +258,14 @@ class Transactions:
         return [bytes.fromhex("00100001000004b0") + bytes(1200)] * many
 
 
-def test_what_is_sent_is_spread_over_the_time_to_the_next_look() -> None:
+def test_what_is_sent_is_spread_over_half_of_the_time_to_the_next_look() -> None:
     kept, device = Pieces(), Device()
     found = agent(kept, ready=[Transactions(4 * PIECE)], flows=[device])
     found.step(0.0)
     assert kept.at_once == [PIECE]
     found._wait(0.0)
     assert kept.at_once == [PIECE] * 3 + [PIECE - 1], "the last one is not full yet"
-    assert device.waited[1:] == [pytest.approx(SOON / 3)] * 3
+    assert device.waited[1:] == [*[pytest.approx(SOON / 6)] * 3, pytest.approx(SOON / 2)]
     numbers = [one.sequence_number for one in kept.messages()]
     assert numbers == [*range(1, 4 * PIECE)]
 

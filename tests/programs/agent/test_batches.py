@@ -28,7 +28,7 @@ HEADERS = [b"one" * 9, b"", b"three"]
 def written(layout: Layout, found: Sampled | None) -> list[Sample]:
     assert found is not None
     head = {**found.head, "sequence_number": np.arange(found.header.rows)}
-    return read(samples(layout, replace(found, head=head)))
+    return read(samples(layout, replace(found, head=head)).each())
 
 
 def elements(sample: Sample) -> list[tuple[str, tuple[object, ...]]]:

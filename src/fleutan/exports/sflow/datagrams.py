@@ -4,10 +4,24 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 _HEAD = {4: struct.Struct("!II4sIIII"), 16: struct.Struct("!II16sIIII")}
 _WORD = 0xFFFF_FFFF
+
+
+class Samples(NamedTuple):
+    """Many samples one behind the other, and where each ends."""
+
+    octets: bytes
+    ends: Sequence[int]
+
+    def each(self) -> list[bytes]:
+        """One by one: for what is small."""
+        return [self.octets[start:end] for start, end in pairwise((0, *self.ends))]
 
 
 class Datagrams:
@@ -21,37 +35,47 @@ class Datagrams:
     def __init__(self, agent: bytes, sub_agent: int, octets: int) -> None:
         self._agent, self._sub_agent, self._octets = agent, sub_agent, octets
         self._head = _HEAD[len(agent)]
-        self._samples: list[bytes] = []
+        self._parts: list[bytes] = []
         self._size = self._head.size
         self.sent = self.samples = 0
-
-    @property
-    def waiting(self) -> int:
-        """Samples that are not in a datagram yet."""
-        return len(self._samples)
+        #: Samples that are not in a datagram yet.
+        self.waiting = 0
 
     def add(self, samples: Iterable[bytes], uptime_ms: int) -> list[bytes]:
         """Takes samples; gives the datagrams that are full."""
-        full = []
-        size, most = self._size, self._octets
-        for sample in samples:
-            size += len(sample)
-            if size > most and self._samples:
+        return [
+            datagram for sample in samples for datagram in self.add_many(Samples(sample, (len(sample),)), uptime_ms)
+        ]
+
+    def add_many(self, samples: Samples, uptime_ms: int) -> list[bytes]:
+        """As ``add``: what goes together is not taken apart before."""
+        full, (octets, ends) = [], samples
+        first = start = 0
+        while first < len(ends):
+            last = bisect_right(ends, start + self._octets - self._size, first)
+            if last == first and not self.waiting:
+                last += 1
+            if last > first:
+                self._wait(octets[start : ends[last - 1]], last - first)
+                first, start = last, ends[last - 1]
+            if first < len(ends):
                 full.append(self._made(uptime_ms))
-                size = self._head.size + len(sample)
-            self._samples.append(sample)
-        self._size = size
         return full
+
+    def _wait(self, part: bytes, many: int) -> None:
+        self._parts.append(part)
+        self._size += len(part)
+        self.waiting += many
 
     def flush(self, uptime_ms: int) -> list[bytes]:
         """The datagram of what waits, if anything does."""
-        return [self._made(uptime_ms)] if self._samples else []
+        return [self._made(uptime_ms)] if self.waiting else []
 
     def _made(self, uptime_ms: int) -> bytes:
         self.sent += 1
-        many, kind = len(self._samples), 1 if len(self._agent) == 4 else 2
-        numbers = (self._sub_agent, self.sent & _WORD, uptime_ms & _WORD, many)
-        made = b"".join((self._head.pack(5, kind, self._agent, *numbers), *self._samples))
-        self.samples += many
-        self._samples, self._size = [], self._head.size
+        kind = 1 if len(self._agent) == 4 else 2
+        numbers = (self._sub_agent, self.sent & _WORD, uptime_ms & _WORD, self.waiting)
+        made = b"".join((self._head.pack(5, kind, self._agent, *numbers), *self._parts))
+        self.samples += self.waiting
+        self._parts, self._size, self.waiting = [], self._head.size, 0
         return made

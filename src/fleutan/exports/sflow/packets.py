@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fleutan.exports.sflow.datagrams import Samples
 from fleutan.protocols.sflow.batches import Sampled, Structure
 from fleutan.protocols.sflow.layouts import FLOW_FORMS
 from fleutan.protocols.sflow.layouts.xdr import Elements, Field, Fixed, Layout
@@ -29,8 +30,8 @@ Words = NDArray[np.uint32]
 _NUMBER, _WORD = 8, 4
 
 
-def samples(layout: Layout, batch: Sampled) -> list[bytes]:
-    """The samples of this form (``FLOW_SAMPLE_EXPANDED`` or ``DISCARDED_PACKET``), each as it stands in a datagram."""
+def samples(layout: Layout, batch: Sampled) -> Samples:
+    """The samples of this form (``FLOW_SAMPLE_EXPANDED`` or ``DISCARDED_PACKET``), as they stand in datagrams."""
     n = batch.header.rows
     padded = (batch.header.sizes + 3) & ~3
     head = [one for one in layout.fields if not isinstance(one.type, Elements)]
@@ -52,8 +53,7 @@ def samples(layout: Layout, batch: Sampled) -> list[bytes]:
         at = at + spans.sizes // _WORD
     for one in batch.structures:
         at = _structure(out, at, one)
-    whole = out.tobytes()
-    return [whole[start:end] for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
+    return Samples(out.tobytes(), ends.tolist())
 
 
 def _headers(out: Words, at: Ints, batch: Sampled, padded: Ints) -> Ints:

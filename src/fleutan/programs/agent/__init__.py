@@ -23,9 +23,9 @@ from fleutan.sources.collectors import Collectors
 from fleutan.sources.counters import CounterSource
 
 LOG = logging.getLogger("fleutan.agent")
-#: How often applications' messages are looked for, packets (a batch costs as much as some hundred packets in it, and
-#: goes within the second), and everything else; in seconds.
-SOON, LOOK, TICK = 0.1, 1 / 3, 1.0
+#: How often applications' messages are looked for, packets (a batch costs as much as some hundred packets in it), and
+#: everything else; in seconds.
+SOON, LOOK, TICK = 0.1, 0.5, 1.0
 #: The least time between two pieces of what is sent, in seconds.
 GAP = 0.0005
 #: Reasons of failures that have a count of their own.
@@ -111,7 +111,7 @@ class Agent:
                     self._tried(tell, batch, now)
         for more in parts.ready:
             stream.ready(self._tried(more.samples, now) or (), now)
-        stream.tick(now)
+        stream.tick(now + self._pause)
 
     def _tick(self, now: float) -> None:
         parts = self.parts
@@ -139,19 +139,24 @@ class Agent:
         self.polls += len(found)
         return found
 
-    def _wait(self, now: float) -> None:
-        """Until there are packets, or something else is due; what is to be sent is spread over that time."""
-        parts = self.parts
-        left = max(0.0, self._ticked + TICK - now)
-        soon = SOON if parts.ready else LOOK
-        pieces = parts.collectors.pieces
-        for _ in range(pieces):
-            self._pause(max(min(soon, left) / pieces, GAP))
-            self._tried(parts.collectors.more, now)
-        if not pieces:
-            self._pause(min(soon, left))
+    @property
+    def _pause(self) -> float:
+        return SOON if self.parts.ready else LOOK
 
-    def _pause(self, seconds: float) -> None:
+    def _wait(self, now: float) -> None:
+        """Until there are packets, or something else is due; what is to be sent is spread over half of that time."""
+        collectors = self.parts.collectors
+        left = min(self._pause, self._ticked + TICK - now)
+        if pieces := collectors.pieces:
+            pause = max(left / 2 / pieces, GAP)
+            left -= pieces * pause
+            for _ in range(pieces):
+                self._rest(pause)
+                self._tried(collectors.more, now)
+        if left > 0:
+            self._rest(left)
+
+    def _rest(self, seconds: float) -> None:
         """So long, less where packets cannot wait."""
         for packets in (*self.parts.flows, *self.parts.discards)[:1]:
             if self._tried(_waited, packets, seconds):

@@ -18,8 +18,7 @@ from fleutan.protocols.sflow.layouts import DISCARDED_PACKET, FLOW_SAMPLE_EXPAND
 from fleutan.protocols.spans import Ints
 from fleutan.sources.collectors import Account, Collectors
 
-#: Samples wait so long for others that fill their datagram, in seconds; with what they waited before, and until
-#: somebody looks, that is less than a second.
+#: Samples wait so long at most for others that fill their datagram, in seconds.
 LINGER = 0.25
 
 
@@ -63,30 +62,25 @@ class Stream:
         """Sends sampled packets; their sequence numbers are filled in."""
         numbered = _numbered(found, self._flows)
         self.told["flows"] += found.header.rows
-        self.ready(samples(FLOW_SAMPLE_EXPANDED, numbered), now)
+        self._send(self._datagrams.add_many(samples(FLOW_SAMPLE_EXPANDED, numbered), self._uptime_ms(now)), now)
 
     def discards(self, found: Sampled, now: float) -> None:
         """Sends dropped packets; their sequence numbers are filled in."""
         numbered = _numbered(found, self._discards)
         self.told["discards"] += found.header.rows
-        self.ready(samples(DISCARDED_PACKET, numbered), now)
+        self._send(self._datagrams.add_many(samples(DISCARDED_PACKET, numbered), self._uptime_ms(now)), now)
 
     def ready(self, made: Iterable[bytes], now: float) -> None:
         """Sends samples that are encoded already."""
         self._send(self._datagrams.add(made, self._uptime_ms(now)), now)
-        if self._datagrams.waiting and self._waits_since is None:
-            self._waits_since = now
-        elif not self._datagrams.waiting:
-            self._waits_since = None
 
     def tick(self, now: float) -> None:
-        """Sends what has waited for long enough; to be called several times a second."""
+        """Sends what will have waited for long enough by then; to be called several times a second."""
         if self._waits_since is not None and now - self._waits_since >= LINGER:
             self.flush(now)
 
     def flush(self, now: float) -> None:
         """Sends what waits."""
-        self._waits_since = None
         self._send(self._datagrams.flush(self._uptime_ms(now)), now)
 
     def forget(self, gone: Collection[Source]) -> None:
@@ -108,8 +102,11 @@ class Stream:
         return int((now - self._began) * 1000)
 
     def _send(self, datagrams: list[bytes], now: float) -> None:
+        if not self._datagrams.waiting:
+            self._waits_since = None
+        elif datagrams or self._waits_since is None:
+            self._waits_since = now
         if datagrams:
-            self._waits_since = now if self._datagrams.waiting else None
             self._collectors.spread(datagrams, now)
 
 
