@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,8 +34,7 @@ from fleutan.linux import namespaces
 
 #: What ours may take of a packet's and of a poll's cost to hsflowd; percent of a CPU at 1 in 400 of 10 Gbit/s; MB.
 TIMES_BAR, CPU_BAR, MEMORY_BAR = 3.0, 1.0, 120
-#: Seconds of each load, and devices beside veth0 whose counters are polled.
-SECONDS, DEVICES = 15, 50
+SECONDS = 15
 OURS, AS_IT_IS, THEIRS = "fleutan agent", "fleutan agent, everything on", "hsflowd"
 PORTS = {OURS: 26_341, AS_IT_IS: 26_342, THEIRS: 26_343}
 #: Octets of an UDP packet that is never cut, and bits a second of them.
@@ -205,21 +204,6 @@ def tell(title: str, found: dict[str, Cost], rest: dict[str, Cost] | None, unit:
         print(f"  ratio {found[OURS].cpu / found[THEIRS].cpu:6.2f}")
 
 
-@contextmanager
-def many_devices() -> Iterator[None]:
-    """DEVICES more in NEAR, up, two of them a pair."""
-    lines, gone = [], []
-    for number in range(DEVICES // 2):
-        lines += [f"link add d{number} type veth peer name e{number}"]
-        lines += [f"link set {end}{number} up" for end in "de"]
-        gone += [f"link delete d{number}"]
-    subprocess.run(["ip", "-netns", NEAR, "-batch", "-"], input="\n".join(lines), text=True, check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["ip", "-netns", NEAR, "-batch", "-"], input="\n".join(gone), text=True, check=True)
-
-
 def main() -> None:
     """Prints what was asked for."""
     asked = sys.argv[1:] or ["idle", "polls", "packets", "tcp"]
@@ -227,11 +211,8 @@ def main() -> None:
         idle = measured(Settings(), lambda: time.sleep(SECONDS))
         tell("nothing to do, polled each 30 s", idle, None, "")
         if "polls" in asked:
-            with many_devices():
-                rest = measured(Settings(polling=300), lambda: time.sleep(SECONDS))
-                polled = measured(Settings(polling=1), lambda: time.sleep(SECONDS))
-            tell(f"{DEVICES} devices more, hardly polled", rest, None, "")
-            tell(f"{DEVICES} devices more, polled each second", polled, rest, "polls")
+            found = measured(Settings(polling=1), lambda: time.sleep(SECONDS))
+            tell("polled each second", found, idle, "polls")
         if "packets" in asked:
             found = measured(Settings(sampling=100), traffic(*UDP))
             tell("1 in 100 of packets that are not cut", found, idle, "packets")
