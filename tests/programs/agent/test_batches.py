@@ -9,7 +9,7 @@ from tests.exports.sflow.test_packets import read
 from fleutan.column import text_column
 from fleutan.exports.sflow.packets import samples
 from fleutan.linux.proc import Process
-from fleutan.programs.agent.batches import Both, Read, Told, of_discards, of_kernel, of_packets
+from fleutan.programs.agent.batches import Both, Read, Told, a_moment, of_discards, of_kernel, of_packets
 from fleutan.protocols.sflow.batches import Sampled
 from fleutan.protocols.sflow.layouts import DISCARDED_PACKET, FLOW_SAMPLE_EXPANDED
 from fleutan.protocols.sflow.layouts.xdr import Layout
@@ -264,6 +264,10 @@ def test_a_source_is_read_until_nothing_is_there() -> None:
         def read(self) -> KernelSamples | None:
             return self.found.pop(0)
 
+    waited: list[float] = []
+    Read(Source(), of_kernel, waited.append).wait(5)
+    assert waited == [5]
+    a_moment(0.0)
     one = Read(Source(), of_kernel)
     one.wait(3)
     batch = one.batch(0.0)

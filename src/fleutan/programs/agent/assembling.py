@@ -21,7 +21,7 @@ from fleutan.programs.agent import Agent, Outlet, Packets, Parts, Ready
 from fleutan.programs.agent.accelerated import Accelerated
 from fleutan.programs.agent.applications import Applications
 from fleutan.programs.agent.applications import rates as rates_of
-from fleutan.programs.agent.batches import Both, Read, Told, of_discards, of_kernel
+from fleutan.programs.agent.batches import Both, Read, Told, a_moment, of_discards, of_kernel
 from fleutan.programs.agent.election import Elected, elect
 from fleutan.programs.agent.explaining import AUTO, Lack
 from fleutan.programs.agent.listening import Listening
@@ -269,7 +269,7 @@ class Assembly:
             packets.psample_group, packets.psample_direction != "egress", packets.psample_direction != "ingress"
         )
         source = self._open("psample", PsampleSource(groups, self._one_in, self.effective.agent.header_bytes))
-        self.flows.append(Read(source, of_kernel))
+        self.flows.append(Read(source, of_kernel, a_moment))
 
     def _nflog(self) -> None:
         packets = self.effective.agent.packets
@@ -277,7 +277,7 @@ class Assembly:
         source = self._open(
             "nflog", NflogSource(packets.nflog_group, probability, self._one_in, self.effective.agent.header_bytes)
         )
-        self.flows.append(Read(source, of_kernel))
+        self.flows.append(Read(source, of_kernel, a_moment))
 
     def _one_in(self, ifindex: int) -> int:
         """What is asked for of a device whose packets the kernel samples at a rate of its own."""
@@ -291,7 +291,8 @@ class Assembly:
             self.discards.append(Read(self._open("drops", DiscardedPackets(bounds)), of_discards))
         if drops.hardware:
             try:
-                self.discards.append(Read(self._open("traps", TrappedPackets(drops.limit, header)), of_discards))
+                traps = self._open("traps", TrappedPackets(drops.limit, header))
+                self.discards.append(Read(traps, of_discards, a_moment))
             except FleutanError as error:  # most kernels have no such devices, so this is no lack of the host's
                 self._noted["traps"] = lambda error=error: [f"devices' own drops: {error}"]  # type: ignore[misc]
 

@@ -6,6 +6,7 @@ Texts of dropped packets are encoded once for each that there is, not for each p
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -50,12 +51,26 @@ class Source(Protocol[T_co]):
         """What came since the last time, or a part of it; None or nothing where that is all."""
 
 
-class Read(Generic[T]):
-    """A source's packets as an agent takes them."""
+def a_moment(seconds: float) -> None:
+    """Waits so long at most, and a tenth of a second at most.
 
-    def __init__(self, source: Source[T], convert: Callable[[T], Sampled | None]) -> None:
+    For what comes from the kernel one by one: its socket has room for more than comes meanwhile, a batch costs as much
+    as some hundred packets in it, and as many as come in that time are read at once.
+    """
+    time.sleep(min(seconds, 0.1))
+
+
+class Read(Generic[T]):
+    """A source's packets as an agent takes them; ``wait`` in place of the source's own, if it is given."""
+
+    def __init__(
+        self,
+        source: Source[T],
+        convert: Callable[[T], Sampled | None],
+        wait: Callable[[float], None] | None = None,
+    ) -> None:
         self._source, self._convert = source, convert
-        self.wait = source.wait
+        self.wait = wait or source.wait
 
     def batch(self, _: float) -> Sampled | None:
         """What came since the last time."""
