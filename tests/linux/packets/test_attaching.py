@@ -57,6 +57,33 @@ def test_a_program_is_attached_until_it_is_closed_or_the_device_is_gone(
     attaching.close()
 
 
+@pytest.fixture
+def away() -> Iterator[str]:
+    """Another namespace, by its name."""
+    name = f"fln{os.getpid()}-away"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    yield name
+    subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+@pytest.mark.parametrize("tcx", [False, True])
+def test_a_device_that_moved_away_is_gone_also_where_another_has_its_number(
+    inside: Inside, programs: BpfObject, away: str, tcx: bool
+) -> None:
+    index, program = inside.index(), programs.descriptor(PROGRAMS[True])
+    attaching = Attaching(tcx=tcx)
+    attached = attaching.attach(program, index, egress=True)
+    inside.run(f"ip link set veth0 netns {away}")
+    assert not attached.is_there()
+    inside.run(f"ip link add other index {index} type veth peer name veth9")
+    assert not attached.is_there()
+    attached.close()
+    attached = attaching.attach(program, index, egress=True)
+    assert attached.is_there()
+    attached.close()
+    attaching.close()
+
+
 def test_somebody_elses_filters_and_clsact_stay(inside: Inside, programs: BpfObject) -> None:
     inside.run("tc qdisc add dev veth0 clsact")
     inside.run("tc filter add dev veth0 ingress prio 7 u32 match u32 0 0 flowid 1:1")

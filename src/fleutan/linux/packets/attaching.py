@@ -39,6 +39,8 @@ _TCA_KIND, _TCA_OPTIONS, _TCA_BPF_NAME = 1, 2, 7
 _TCMSG = Struct("=B3xiIII")  # family, ifindex, handle, parent, info
 #: A priority that leaves room before and behind it for those of others.
 _ALONE = 100
+#: Programs of one device and direction that are looked through.
+_PROGRAMS = 64
 #: Numbers of filters, which are handles of 32 bits.
 _NUMBERS = 1 << 31
 
@@ -53,6 +55,18 @@ class _LinkFacts(ctypes.Structure):
     """struct bpf_link_info (include/uapi/linux/bpf.h) as far as tcx has it."""
 
     _fields_ = tuple((name, c_uint32) for name in ("type", "id", "prog_id", "padding", "ifindex", "attach_type"))
+
+
+class _Query(ctypes.Structure):
+    """The head of struct bpf_prog_query_opts (bpf/bpf.h), as it is since libbpf 1.0."""
+
+    _fields_ = (
+        ("sz", c_size_t),
+        ("query_flags", c_uint32),
+        ("attach_flags", c_uint32),
+        ("prog_ids", c_void_p),
+        ("prog_cnt", c_uint32),
+    )
 
 
 class _Hook(ctypes.Structure):
@@ -74,6 +88,7 @@ class _FilterOptions(ctypes.Structure):
 #: Function and arguments; all give an int, negative numbers of errors.
 _FUNCTIONS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("bpf_link_create", (c_int, c_int, c_int, c_void_p)),
+    ("bpf_prog_query_opts", (c_int, c_int, c_void_p)),
     ("bpf_tc_hook_create", (c_void_p,)),
     ("bpf_tc_hook_destroy", (c_void_p,)),
     *((f"bpf_tc_{verb}", (c_void_p, c_void_p)) for verb in ("attach", "detach", "query")),
@@ -129,7 +144,7 @@ class Attaching:
         if link == -errno.EINVAL:
             raise NotSupported("tcx", "not before Linux 6.6")
         _check(link, ifindex)
-        return _Link(self._libbpf, link)
+        return _Link(self._libbpf, link, ifindex, _TCX[egress])
 
     def _filter(self, program: int, ifindex: int, egress: bool) -> Attached:
         if self._number is None:
@@ -153,13 +168,22 @@ class Attaching:
 class _Link:
     """A tcx link, held by its descriptor."""
 
-    def __init__(self, libbpf: ctypes.CDLL, descriptor: int) -> None:
-        self._libbpf, self._descriptor = libbpf, descriptor
+    def __init__(self, libbpf: ctypes.CDLL, descriptor: int, ifindex: int, point: int) -> None:
+        self._libbpf, self._descriptor, self._at = libbpf, descriptor, (ifindex, point)
 
     def is_there(self) -> bool:
         facts, size = _LinkFacts(), c_uint32(ctypes.sizeof(_LinkFacts))
         found = self._libbpf.bpf_obj_get_info_by_fd(self._descriptor, ctypes.byref(facts), ctypes.byref(size))
-        return bool(found == 0 and facts.ifindex)
+        return bool(found == 0 and facts.ifindex == self._at[0] and self._runs(facts.prog_id))
+
+    def _runs(self, program: int) -> bool:
+        """Whether it runs at the device of this number here: that of the link may be in another namespace by now."""
+        programs = (c_uint32 * _PROGRAMS)()
+        options = _Query(ctypes.sizeof(_Query), 0, 0, ctypes.addressof(programs), _PROGRAMS)
+        answer = self._libbpf.bpf_prog_query_opts(*self._at, ctypes.byref(options))
+        if answer not in (0, -errno.ENOSPC, -errno.ENOENT, -errno.ENODEV):
+            return True  # which nobody can tell
+        return answer in (0, -errno.ENOSPC) and program in programs[: min(options.prog_cnt, _PROGRAMS)]
 
     def close(self) -> None:
         os.close(self._descriptor)
