@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from fleutan.exports.sflow.numbering import Numbers
 from fleutan.observed import Source
@@ -31,3 +32,12 @@ def test_what_is_forgotten_begins_anew() -> None:
     numbers.next(Source(0, 1))
     numbers.forget([Source(0, 1), Source(0, 2)])
     assert numbers.next(Source(0, 1)) == 1
+
+
+def test_data_sources_without_end_take_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fleutan.exports.sflow.numbering.MOST", 3)
+    numbers = Numbers()
+    for index in range(5):
+        numbers.next(Source(0, index))
+    assert numbers.many(0, np.array([0, 4, 9])).tolist() == [1, 2, 1]
+    assert len(numbers._had) == 3

@@ -116,6 +116,8 @@ def test_dropped_packets_have_reason_function_and_trap() -> None:
         "output": 3,
         "reason": 257,
     }
+    head = found[0].named()
+    assert (head["ds_class"], head["ds_index"], head["drops"]) == (2, 1, 0), "at no interface of ours: the host"
     assert elements(found[0])[1:] == [("extended_linux_drop_reason", (b"NO_SOCKET",))]
     assert elements(found[1])[1:] == [
         ("extended_function", (b"tcp_v4_rcv",)),

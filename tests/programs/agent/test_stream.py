@@ -108,3 +108,19 @@ def test_what_is_gone_begins_anew() -> None:
     stream.flush(0.0)
     assert [one.named()["sequence_number"] for one in kept.messages()[0].samples] == [1, 2, 1]
     assert stream.accounts() == []
+
+
+def test_data_sources_of_several_kinds_are_numbered_apart() -> None:
+    kept = Kept()
+    stream = Stream(AGENT, kept, 0.0)
+    found = packets(1, 1, 2, 1, discards=True)
+    found.head["ds_class"][:] = [2, 0, 0, 2]
+    stream.discards(found, 0.0)
+    stream.flush(0.0)
+    said = [sample.named() for one in kept.messages() for sample in one.samples]
+    assert [(one["ds_class"], one["ds_index"], one["sequence_number"]) for one in said] == [
+        (2, 1, 1),
+        (0, 1, 1),
+        (0, 2, 1),
+        (2, 1, 2),
+    ]

@@ -13,6 +13,8 @@ from fleutan.protocols.spans import Ints
 from fleutan.records import kinds
 
 _WORD = 0xFFFF_FFFF
+#: Data sources that are remembered; the one that came first begins anew where there are more.
+MOST = 1 << 16
 
 
 class Numbers:
@@ -24,6 +26,7 @@ class Numbers:
     def next(self, source: Source) -> int:
         """The number of this source's next sample."""
         self._had[source] += 1
+        self._bound()
         return self._had[source] & _WORD
 
     def many(self, ds_class: int, indexes: Ints) -> Ints:
@@ -35,7 +38,12 @@ class Numbers:
             source = Source(ds_class, index)
             numbers[rows] = self._had[source] + 1 + np.arange(len(rows))
             self._had[source] += len(rows)
+        self._bound()
         return numbers & _WORD
+
+    def _bound(self) -> None:
+        while len(self._had) > MOST:
+            del self._had[next(iter(self._had))]
 
     def forget(self, gone: Collection[Source]) -> None:
         """Has these begin anew, should they come back."""

@@ -14,7 +14,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from fleutan.column import Column
-from fleutan.observed import ENTITY
+from fleutan.observed import ENTITY, HOST, INTERFACE
 from fleutan.protocols.sflow.batches import Sampled, Structure
 from fleutan.protocols.sflow.elements import Element
 from fleutan.protocols.sflow.encoder import encode_element
@@ -295,12 +295,13 @@ def _cut(texts: Sequence[np.ndarray], row: int) -> tuple[bytes, ...]:
 
 
 def of_discards(found: Discards) -> Sampled | None:
-    """Packets that were dropped."""
+    """Packets that were dropped; of those at no interface of ours, as in a container, the host is the data source."""
     if not found.rows:
         return None
+    ours = found.ifindex != 0
     head = {
-        "ds_class": np.zeros(found.rows, np.int64),
-        "ds_index": found.ifindex,
+        "ds_class": np.where(ours, INTERFACE, HOST),
+        "ds_index": np.where(ours, found.ifindex, 1),
         "drops": found.drops,
         "input": found.input,
         "output": found.output,

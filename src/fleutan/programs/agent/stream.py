@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
 from fleutan.exports.sflow import counters as samples_of
 from fleutan.exports.sflow.datagrams import Datagrams
 from fleutan.exports.sflow.numbering import Numbers
@@ -112,5 +114,8 @@ class Stream:
 
 def _numbered(found: Sampled, numbers: Numbers) -> Sampled:
     classes: Ints = found.head["ds_class"]
-    ds_class = int(classes[0]) if len(classes) else 0
-    return replace(found, head={**found.head, "sequence_number": numbers.many(ds_class, found.head["ds_index"])})
+    sequence = np.zeros(len(classes), np.int64)
+    for ds_class in np.unique(classes).tolist():
+        rows = classes == ds_class
+        sequence[rows] = numbers.many(ds_class, found.head["ds_index"][rows])
+    return replace(found, head={**found.head, "sequence_number": sequence})
