@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.request import urlopen
 from uuid import UUID
@@ -15,10 +16,11 @@ from fleutan.config import Agent as Settings
 from fleutan.config.agents import Place, Sampling, Tap
 from fleutan.config.sections import changed
 from fleutan.linux import capabilities
-from fleutan.programs.agent.assembling import REFRESH, Assembly, numbers
+from fleutan.programs.agent.assembling import REFRESH, STAND, Assembly, numbers
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.settings import Effective
 from fleutan.programs.agent.stream import Stream
+from fleutan.sources.addresses import Address
 from fleutan.sources.collectors import Collector, Collectors
 from fleutan.sources.packets.columns import Tap as Sampled
 
@@ -150,3 +152,31 @@ def test_flow_records_are_named_as_what_is_not_written() -> None:
     settings = {"packets.source": ("none",), "drops.on": False, "outputs.ipfix": (Collector("127.0.0.1", 4739),)}
     with Assembly(effective(**settings)) as made:
         assert list(made.lacks) == ["flow records"]
+
+
+def test_an_address_that_comes_and_goes_is_not_another_agent_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = (Address(ip_address(f"10.0.0.{last}"), "eth0", 2) for last in (1, 2))
+    there = [one, other]
+    monkeypatch.setattr("fleutan.programs.agent.assembling.addresses.own", lambda: [*there])
+    with Assembly(effective(address=None, **{"packets.source": ("none",), "drops.on": False})) as made:
+        for second in range(0, 58, 2):
+            there[:] = [other] if second % 4 else [one, other]
+            assert not made.refresh(float(second))
+        there[:] = [other]
+        assert not made.refresh(100.0)
+        assert not made.refresh(100.0 + STAND - 1)
+        assert made.refresh(100.0 + STAND + 1)
+        assert made.elected is not None
+        assert made.elected.address == other.address
+        assert not made.refresh(200.0)
+
+
+def test_where_a_part_cannot_be_opened_the_system_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("fleutan.programs.agent.assembling.Listening", fails)
+    monkeypatch.setattr("fleutan.programs.agent.assembling.addresses.own", fails)
+    with Assembly(effective(json_port=36343, **{"packets.source": ("none",), "drops.on": False})) as made:
+        assert made.elected is None
+        assert made.notes()[0].endswith("Too many open files")

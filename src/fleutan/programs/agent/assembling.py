@@ -59,6 +59,8 @@ from fleutan.sources.trapped import TrappedPackets
 
 #: How often devices, addresses and rates are looked at again, in seconds.
 REFRESH = 2.0
+#: An address that is elected in place of another has to be so for so long: some come and go, and begin all anew.
+STAND = 10.0
 #: Of a data source that has not told its counters for so many intervals there are no metrics.
 KEEP = 3
 #: Counters are never told where they are told so rarely.
@@ -84,10 +86,11 @@ class Assembly:
     _found: Entities | None = None
     _noted: dict[str, Callable[[], list[str]]] = field(default_factory=dict)
     _refreshed: float = float("-inf")
+    _other_since: float | None = None
 
     def __enter__(self) -> Assembly:
         settings = self.effective.agent
-        self._elect()
+        self._elect(0.0)
         uuid = settings.uuid.bytes if isinstance(settings.uuid, UUID) else None
         self.counters += [self._host(uuid), InterfaceCounters(self.devices)]
         if settings.systemd or settings.containers:
@@ -148,7 +151,7 @@ class Assembly:
         for sampler in self.samplers:
             sampler.want(self._ways_of(self.rates()))
         before = self.elected
-        self._elect()
+        self._elect(now)
         return (before and before.address) != (self.elected and self.elected.address)
 
     def notes(self) -> list[str]:
@@ -156,17 +159,24 @@ class Assembly:
         told = [line for notes in self._noted.values() for line in notes()]
         return [*(f"{name}: {lack}" for name, lack in self.lacks.items() if name != "gpus"), *told]
 
-    def _elect(self) -> None:
+    def _elect(self, now: float) -> None:
         try:
             known = addresses.own()
-        except FleutanError:
+        except (FleutanError, OSError):
             return
-        self.elected = elect(self.effective.agent, known, self.elected)
+        held = self.elected
+        found = elect(self.effective.agent, known, held)
+        if held is None or (found and found.address == held.address):
+            self.elected, self._other_since = found, None
+        elif self._other_since is None:
+            self._other_since = now
+        elif now - self._other_since >= STAND:
+            self.elected, self._other_since = found, None
 
     def _try(self, name: str, open_: Callable[[], None]) -> bool:
         try:
             open_()
-        except FleutanError as error:
+        except (FleutanError, OSError) as error:
             self.lacks[name] = Lack((), str(error))
         return name not in self.lacks
 
