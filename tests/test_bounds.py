@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from fleutan.programs.agent.outputs import flowtable
 from fleutan.programs.collecting import backlog, stages
 from fleutan.protocols import anonymising, sequences
 from fleutan.protocols.anonymous import held
 from fleutan.protocols.anonymous import packets as anonymous_packets
 from fleutan.protocols.capture import fragments, pcap, pcapng
-from fleutan.protocols.netflow import values
+from fleutan.protocols.netflow import encoding, shapes, values
 from fleutan.protocols.netflow.exporters import state, waiting
 from fleutan.protocols.netflow.wire import sets, templates
 from fleutan.protocols.packet import decode, link, tunnels
@@ -57,6 +58,9 @@ BOUNDS = {
     "octets of datagrams that are held until their template comes": held.OCTETS,
     "how long they are held": held.NS / SECOND,
     "tunnels within tunnels whose headers stay": anonymous_packets.DEPTH,
+    "flows that are not sent yet, of each form": flowtable.MOST,
+    "shapes of flows that have a template, of each form": encoding.SHAPES,
+    "octets of a text in a record": shapes.LONGEST,
 }
 
 

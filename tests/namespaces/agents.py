@@ -90,8 +90,10 @@ class Agent:
         path = self.folder / ".status" / f"agent-{self.process.pid}.json"
         for _ in range(times):
             until(path.exists, "it tells of itself")
-            before = path.stat().st_mtime_ns
-            until(lambda before=before: path.stat().st_mtime_ns != before, f"it looks around: {self.said}")
+            self._looks_again(path, path.stat().st_mtime_ns)
+
+    def _looks_again(self, path: Path, before: int) -> None:
+        until(lambda: path.stat().st_mtime_ns != before, f"it looks around: {self.said}")
 
     def sends(self, place: int = 0) -> None:
         """Waits until more went to a collector than did."""

@@ -32,6 +32,8 @@ def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("--json",), "--json goes with --check or --status"),
         (("-c", "host:99999"), "--collector: "),
         (("-c", ""), "--collector: "),
+        (("--ipfix", "host:0"), "--ipfix: "),
+        (("--netflow9", ""), "--netflow9: "),
         (("--address", "here"), "--address: 'here' is not an IP address"),
         (("--sampling", "-1"), "--sampling"),
         (("--polling", "9999"), "--polling"),
@@ -63,6 +65,19 @@ def test_a_check_says_what_and_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert any(line["subject"] == "collectors" and "there are none" in line["text"] for line in lines)
 
 
+def test_flow_records_alone_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--ipfix", "192.0.2.1", "--ipfix", "[2001:db8::1]:4740", "--netflow9", "192.0.2.2")
+    assert status_of("agent", "--check", *QUIET, *words) == 0
+    text = capsys.readouterr().out
+    exported = [line.split(maxsplit=1) for line in text.splitlines() if "NetFlow" in line or "IPFIX" in line]
+    assert exported == [
+        ["192.0.2.1:4739", "IPFIX (command line)"],
+        ["[2001:db8::1]:4740", "IPFIX (command line)"],
+        ["192.0.2.2:2055", "NetFlow 9 (command line)"],
+    ]
+    assert "goes nowhere" not in text
+
+
 def test_a_configuration_of_host_sflow_is_taken_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "hsflowd.conf"
     file.write_text(
@@ -88,7 +103,7 @@ def test_a_file_of_ours_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_one_round_is_printed_as_collectors_read_it(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert status_of("agent", "--once", *QUIET) == 0
     out, err = capfdbinary.readouterr()
-    lines = dict(line.split(b" ", 1) for line in out.splitlines() if b" " in line)
+    lines = dict(line.split(b" ", 1) for line in reversed(out.splitlines()) if b" " in line)  # the first of each
     assert lines[b"agent"] == b"192.0.2.7"
     assert lines[b"hostname"] == socket.gethostname().encode()
     assert int(lines[b"mem_total"]) > 0
@@ -107,7 +122,8 @@ def test_it_runs_until_a_signal_and_tells_how_it_is(tmp_path: Path, capsys: pyte
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
         end.bind(("127.0.0.1", 0))
         end.settimeout(20)
-        command = [*FLEUTAN, "agent", "-c", f"127.0.0.1:{end.getsockname()[1]}", "--polling", "1", *QUIET]
+        place = f"127.0.0.1:{end.getsockname()[1]}"
+        command = [*FLEUTAN, "agent", "-c", place, "--netflow9", place, "--polling", "1", *QUIET]
         with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
             try:
                 assert parse(end.recv(1 << 16)).agent == bytes([192, 0, 2, 7])
@@ -115,7 +131,8 @@ def test_it_runs_until_a_signal_and_tells_how_it_is(tmp_path: Path, capsys: pyte
                 assert status_of("agent", "--status") == 0
                 text = capsys.readouterr().out
                 assert f"process {process.pid} agent 192.0.2.7, sub-agent 100000" in text
-                assert "127.0.0.1:" in text
+                assert [line.split()[1] for line in text.splitlines() if line.startswith(place)] == ["sFlow", "NetFlow"]
+                assert "0 records of NetFlow 9, of sampled packets" in text
                 assert status_of("agent", "--status", "--json") == 0
                 assert json.loads(capsys.readouterr().out)["lives"]
                 process.send_signal(signal.SIGTERM)

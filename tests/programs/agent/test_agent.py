@@ -72,6 +72,20 @@ class Elsewhere:
         self.ticks.append(now)
 
 
+class Takes:
+    """Keeps the packets that it is given, until it breaks."""
+
+    def __init__(self, room: int = 10) -> None:
+        self.kept: list[Sampled] = []
+        self._room = room
+
+    def packets(self, sampled: Sampled, now: float) -> None:
+        assert now >= 0
+        if len(self.kept) == self._room:
+            raise RuntimeError("no room")
+        self.kept.append(sampled)
+
+
 def agent(kept: Kept, **parts: object) -> Agent:
     stream = Stream(AGENT, kept, 0.0)
     return Agent(Parts(stream, kept, Schedule(10.0, lambda: 0.0), **parts))  # type: ignore[arg-type]
@@ -96,6 +110,24 @@ def test_counters_packets_and_discards_go_into_one_stream() -> None:
         ("discarded_packet", 8),
     ]
     assert found.polls == 2
+
+
+def test_sampled_packets_go_to_others_too_and_dropped_ones_do_not() -> None:
+    first, last, first_taker, second = packets(7), packets(9), Takes(room=0), Takes()
+    found = agent(
+        Kept(),
+        flows=[Device(first, last)],
+        discards=[Device(packets(8, discards=True))],
+        takers=[first_taker, second],
+    )
+    found.step(0.0)
+    assert second.kept == [first]
+    assert found.failures == {"Takes: no room": 1}
+    orders = Orders()
+    orders.stop()
+    found.run(orders, lambda: 1.0)
+    assert second.kept == [first, last], "what came since is taken before it ends"
+    assert found.parts.stream.told["flows"] == 2
 
 
 def test_counters_are_told_once_in_an_interval_to_all() -> None:

@@ -17,6 +17,7 @@ from fleutan.config.agents import Place, Sampling, Tap
 from fleutan.config.sections import changed
 from fleutan.linux import capabilities
 from fleutan.programs.agent.assembling import REFRESH, STAND, Assembly, numbers
+from fleutan.programs.agent.outputs.flowrecords import Exporter
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.settings import Effective
 from fleutan.programs.agent.stream import Stream
@@ -148,10 +149,19 @@ def test_counters_go_elsewhere_too(tmp_path: Path) -> None:
         assert list(made.lacks) == ["influx"]
 
 
-def test_flow_records_are_named_as_what_is_not_written() -> None:
-    settings = {"packets.source": ("none",), "drops.on": False, "outputs.ipfix": (Collector("127.0.0.1", 4739),)}
-    with Assembly(effective(**settings)) as made:
-        assert list(made.lacks) == ["flow records"]
+def test_packets_go_out_as_flow_records_whose_numbers_go_on() -> None:
+    settings = {"packets.source": ("none",), "drops.on": False, "sub_agent_id": 7, "datagram_bytes": 900}
+    settings |= {"outputs.ipfix": (Collector("127.0.0.1", free_port()),), "outputs.netflow9": (Collector("::1", 2055),)}
+    exporters: dict[tuple[int, int], Exporter] = {}
+    for _ in range(2):
+        with Assembly(effective(**settings), exporters=exporters) as made, Collectors([]) as collectors:
+            agent = made.agent(collectors)
+            assert (agent.parts.takers, agent.parts.outlets) == (made.records, made.records)
+            assert [one.form for one in made.records] == ["IPFIX", "NetFlow 9"]
+            assert [one.accounts()[0].title for one in made.records][1] == "[::1]:2055"
+            exporters[10, 7].sender.sequence += 1
+    assert {key: one.sender.sequence for key, one in exporters.items()} == {(10, 7): 2, (9, 7): 0}
+    assert [(one.sender.version, one.sender.domain) for one in exporters.values()] == [(10, 7), (9, 7)]
 
 
 def test_an_address_that_comes_and_goes_is_not_another_agent_each_time(monkeypatch: pytest.MonkeyPatch) -> None:

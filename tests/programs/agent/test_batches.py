@@ -255,6 +255,22 @@ def test_one_of_the_structures_that_decoders_stumble_over_or_all() -> None:
     assert [one is None for one in told(every, "extended_tcp_info")] == [False, True, False]
 
 
+def test_what_is_known_before_structures_is_for_other_forms() -> None:
+    sampled = of_kernel(kernel_samples())
+    assert sampled is not None
+    assert sampled.known.values["egress"].tolist() == [False, True, True]
+    assert sampled.known.values["at_ns"].tolist() == [0, 10**9, 2 * 10**9]
+    plain = of_packets(owned_packets(), {}).known
+    assert list(plain.values) == ["at_ns", "egress"], "nobody asked for owners"
+    found = owned_packets()
+    records, text = found.columns, np.array([b"a", b"b", b"c"])
+    owner = {"pid": np.array([7, 8, 9]), "comm": text, "unit": text, "container": text}
+    owned = replace(found, columns=records._replace(values={**records.values, **owner}))
+    known = of_packets(owned, {}).known
+    assert (known.values["pid"].tolist(), known.known["pid"].tolist()) == ([7, 8, 9], [True, False, True])
+    assert set(known.values) == {"at_ns", "egress", "pid", "uid", "cookie", "cgroup_id", "comm", "unit", "container"}
+
+
 def test_a_source_is_read_until_nothing_is_there() -> None:
     class Source:
         def __init__(self) -> None:

@@ -156,12 +156,11 @@ def test_what_other_parts_lack_is_named_only_where_they_are_on() -> None:
     assert "dropped packets" not in {line.subject for line in lines(TO + off)}
 
 
-def test_flow_records_that_are_not_written_are_no_export() -> None:
-    said = f"{TO}outputs.ipfix = '192.0.2.9'\n"
-    lacks = {"flow records": Lack(reason="x")}
-    assert "192.0.2.9:4739" in {line.subject for line in lines(said)}
-    assert "192.0.2.9:4739" not in {line.subject for line in lines(said, lacks=lacks)}
-    assert problems(said, lacks=lacks) == ["flow records: not told: x"]
+@pytest.mark.parametrize(("key", "place"), [("ipfix", "192.0.2.9:4739"), ("netflow9", "192.0.2.9:2055")])
+def test_flow_records_alone_are_no_problem(key: str, place: str) -> None:
+    said = f"outputs.{key} = '192.0.2.9'\n"
+    assert place in {line.subject for line in lines(said)}
+    assert problems(said) == []
 
 
 @pytest.mark.parametrize(

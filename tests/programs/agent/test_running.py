@@ -86,12 +86,27 @@ def test_a_collector_hears_of_the_host_and_the_agent_tells_of_itself(end: socket
         (status,) = read(tmp_path, NAME)
         assert status["agent"] == "192.0.2.7"
         assert status["collectors"][0]["sent"] >= 1
+        assert (status["collectors"][0]["form"], status["flow_records"]) == ("sFlow", {})
         assert (status["failures"], status["refused"]) == ({}, {})
         until(state.exists)
         assert read_state(state.read_text()) is not None
     finally:
         started.end()
     assert read(tmp_path, NAME) == []
+
+
+def test_flow_records_go_without_sflow_and_their_collectors_are_told_of(end: socket.socket, tmp_path: Path) -> None:
+    place = Collector("127.0.0.1", end.getsockname()[1])
+    started = Started(lambda: told(end, collectors=(), **{"outputs.ipfix": (place,)}), tmp_path)
+    try:
+        until(lambda: read(tmp_path, NAME))
+        until(lambda: [one for one in read(tmp_path, NAME) if not one["collectors"][0]["trouble"]])
+        (status,) = read(tmp_path, NAME)
+        (account,) = status["collectors"]
+        assert (account["form"], account["title"]) == ("IPFIX", place.title)
+        assert (status["flow_records"], status["refused"]) == ({"IPFIX": 0}, {})
+    finally:
+        started.end()
 
 
 def test_what_is_read_again_counts_and_numbers_go_on(end: socket.socket, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from tests.protocols.netflow.flowing import MAPPED, MOMENT, NOW_NS, flow_columns
 
-from fleutan.protocols.netflow.shapes import Shape, Specifier, shapes, written
+from fleutan.protocols.netflow.shapes import LONGEST, Shape, Specifier, shapes, spans, written
+from fleutan.protocols.netflow.wire.templates import VARIABLE
 from fleutan.records import Records
 
 
@@ -66,6 +67,26 @@ def test_octets_of_all_kinds_of_fields() -> None:
     assert octets == bytes.fromhex(expected) + (NOW_NS // 10**6).to_bytes(8) + bytes.fromhex(
         "0050 ffffffffffffffff 0242ac110002"
     )
+
+
+def test_texts_take_the_octets_that_they_have_in_ipfix_only() -> None:
+    known = {"comm": np.array([True, False, True, True])}
+    values = {"pid": np.array([1, 2, 3, 4]), "comm": np.array([b"a", b"", b"long", b""])}
+    columns = Records(4, values, known)
+    by_rows = {tuple(rows.tolist()): shape for shape, rows in shapes(columns, 10)}
+    assert by_rows.keys() == {(0, 2, 3), (1,)}
+    shape = by_rows[0, 2, 3]
+    assert shape == (Specifier("pid", 32473, 1, 4), Specifier("comm", 32473, 3, VARIABLE))
+    found = spans(written(columns, shape, np.array([0, 2, 3]), 10, MOMENT, {}), shape)
+    assert found.strings() == [b"\0\0\0\1\1a", b"\0\0\0\3\4long", b"\0\0\0\4\0"]
+    assert list(shapes(columns, 9)) == [], "version 9 has no enterprises"
+
+
+def test_a_text_that_is_too_long_is_cut() -> None:
+    columns = Records(1, {"unit": np.array([b"u" * 400])}, {})
+    ((shape, rows),) = shapes(columns, 10)
+    (one,) = spans(written(columns, shape, rows, 10, MOMENT, {}), shape).strings()
+    assert one == bytes([LONGEST]) + b"u" * LONGEST
 
 
 def test_no_rows_and_no_columns_have_no_shape() -> None:

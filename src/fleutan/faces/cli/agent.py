@@ -29,7 +29,7 @@ class _Alone(click.Command):
         return super().make_context(*words, **more)
 
 
-@click.command("agent", cls=_Alone, short_help="Export this host's counters and packets as sFlow.")
+@click.command("agent", cls=_Alone, short_help="Export this host's counters and packets as sFlow, IPFIX, NetFlow.")
 @click.option("-c", "--collector", "collectors", multiple=True, metavar="HOST[:PORT]",
               help="Where sFlow goes; again for more.  [default port: 6343]")  # fmt: skip
 @click.option("-f", "--hsflowd", "file", type=_FILE, help="A configuration of Host sFlow (hsflowd.conf), as it is.")
@@ -48,6 +48,10 @@ class _Alone(click.Command):
 @click.option(
     "--metrics", metavar="[ADDR:]PORT", help="Serve metrics there for Prometheus too.  [default address: loopback]"
 )
+@click.option("--ipfix", multiple=True, metavar="HOST[:PORT]",
+              help="Where sampled packets go as flows of IPFIX; again for more.  [default port: 4739]")  # fmt: skip
+@click.option("--netflow9", multiple=True, metavar="HOST[:PORT]",
+              help="The same as NetFlow 9.  [default port: 2055]")  # fmt: skip
 @click.option("--check", is_flag=True, help="Say what would be exported and why, and what stands in the way.")
 @click.option("--once", is_flag=True, help="Print one round of counters as collectors would read it.")
 @click.option("--status", is_flag=True, help="Say how the agents of this host are, and what they cost.")

@@ -15,7 +15,7 @@ import click
 
 from fleutan import config
 from fleutan.config import hsflowd
-from fleutan.config.agentkeys import PLACE, SFLOW, TAPS, targets
+from fleutan.config.agentkeys import IPFIX, NETFLOW9, PLACE, SFLOW, TAPS, targets
 from fleutan.config.agents import Sampling
 from fleutan.config.values import ADDRESS
 from fleutan.errors import UsageError
@@ -88,6 +88,8 @@ def given(words: Mapping[str, Any]) -> dict[str, Any]:
         ("--device", "devices", "packets.devices", TAPS),
         ("--address", "address", "address", ADDRESS),
         ("--metrics", "metrics", "outputs.metrics", PLACE),
+        ("--ipfix", "ipfix", "outputs.ipfix", targets(IPFIX)),
+        ("--netflow9", "netflow9", "outputs.netflow9", targets(NETFLOW9)),
     ):
         if words[word]:
             said: Any = words[word] if isinstance(words[word], str) else [*words[word]]
@@ -188,6 +190,9 @@ def _status(one: Mapping[str, Any], look: Look) -> Iterator[str]:
     yield from summary(head, look)
     told = ", ".join(f"{many:,} {kind}" for kind, many in one["samples"].items()) or "no samples yet"
     yield look.cut(f"{one['datagrams']:,} datagrams of {told}; {one['data_sources']:,} data sources")
+    if records := one.get("flow_records"):
+        made = " and ".join(f"{many:,} records of {form}" for form, many in records.items())
+        yield look.cut(f"{made}, of sampled packets")
     if one["collectors"]:
         yield from tabular(list(_collectors(one["collectors"])), look)
     if held := one.get("privileges"):
@@ -201,6 +206,7 @@ def _status(one: Mapping[str, Any], look: Look) -> Iterator[str]:
 
 def _collectors(rows: Sequence[Mapping[str, Any]]) -> Iterator[Strip]:
     yield Strip("COLLECTOR", [str(row["title"]) for row in rows])
+    yield Strip("FORM", [str(row.get("form", "sFlow")) for row in rows])
     yield Strip("DATAGRAMS", [f"{row['sent']:,}" for row in rows], right=True)
     yield Strip("OCTETS", [size(row["octets"]) for row in rows], right=True)
     yield Strip("UNSENT", [f"{sum(row['unsent'].values()):,}" for row in rows], right=True)

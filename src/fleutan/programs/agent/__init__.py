@@ -60,6 +60,13 @@ class Outlet(Protocol):
         """Is told the time about once a second."""
 
 
+class Taker(Protocol):
+    """Where sampled packets go besides sFlow; takes without waiting."""
+
+    def packets(self, sampled: Sampled, now: float) -> None:
+        """Takes a batch."""
+
+
 @dataclass
 class Parts:
     """What an agent is made of; each part is open while it runs."""
@@ -72,6 +79,7 @@ class Parts:
     discards: Sequence[Packets] = ()
     ready: Sequence[Ready] = ()
     outlets: Sequence[Outlet] = ()
+    takers: Sequence[Taker] = ()
     #: Called about once a second.
     looked: Callable[[Agent], object] = lambda _: None
 
@@ -94,6 +102,7 @@ class Agent:
         while not (orders.came or self.renewed):
             self.step(steady())
             self._wait(steady())
+        self._take(steady())
         self.parts.stream.flush(steady())
         while self.parts.collectors.pieces:
             time.sleep(GAP)
@@ -101,14 +110,20 @@ class Agent:
 
     def step(self, now: float) -> None:
         """Does what is due."""
-        parts, stream = self.parts, self.parts.stream
         if now - self._ticked >= TICK:
             self._ticked = now
             self._tick(now)
+        self._take(now)
+
+    def _take(self, now: float) -> None:
+        """Takes what came."""
+        parts, stream = self.parts, self.parts.stream
         for sources, tell in ((parts.flows, stream.flows), (parts.discards, stream.discards)):
             for one in sources:
                 if (batch := self._tried(one.batch, now)) is not None:
                     self._tried(tell, batch, now)
+                    for taker in parts.takers if sources is parts.flows else ():
+                        self._tried(taker.packets, batch, now)
         for more in parts.ready:
             stream.ready(self._tried(more.samples, now) or (), now)
         stream.tick(now + self._pause)

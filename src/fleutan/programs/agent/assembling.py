@@ -26,6 +26,7 @@ from fleutan.programs.agent.election import Elected, elect
 from fleutan.programs.agent.explaining import AUTO, Lack
 from fleutan.programs.agent.listening import Listening
 from fleutan.programs.agent.outputs.elasticsearch import Elasticsearch
+from fleutan.programs.agent.outputs.flowrecords import Exporter, FlowRecords
 from fleutan.programs.agent.outputs.influx import Influx
 from fleutan.programs.agent.outputs.metrics import Metrics
 from fleutan.programs.agent.outputs.posting import token
@@ -35,6 +36,7 @@ from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.settings import Effective
 from fleutan.programs.agent.stream import Identity, Stream
 from fleutan.programs.agent.taps import choose
+from fleutan.protocols.netflow.encoding import Sender
 from fleutan.sources import addresses
 from fleutan.sources.collectors import Collectors
 from fleutan.sources.counters import CounterSource
@@ -82,6 +84,9 @@ class Assembly:
     counters: list[CounterSource] = field(default_factory=list)
     ready: list[Ready] = field(default_factory=list)
     outlets: list[Outlet] = field(default_factory=list)
+    #: Outlets of flow records; what each remembers is kept for the next assembly, by version and domain.
+    records: list[FlowRecords] = field(default_factory=list)
+    exporters: dict[tuple[int, int], Exporter] = field(default_factory=dict)
     samplers: list[Sampler] = field(default_factory=list)
     _found: Entities | None = None
     _noted: dict[str, Callable[[], list[str]]] = field(default_factory=dict)
@@ -100,8 +105,7 @@ class Assembly:
         for name, open_ in self._outputs().items():
             if getattr(settings.outputs, name) is not None:
                 self._try(name, open_)
-        if settings.outputs.ipfix or settings.outputs.netflow9:
-            self.lacks["flow records"] = Lack((), "IPFIX and NetFlow 9 are not written by this version; sFlow is")
+        self._flow_records()
         self._packets(settings.packets.source)
         if settings.drops.on:
             self._try("drops", self._drops)
@@ -119,7 +123,7 @@ class Assembly:
         polling = self.effective.agent.polling
         parts = Parts(stream, collectors, Schedule(polling or NEVER), self.counters if polling else ())
         parts.flows, parts.discards = self.flows, self.discards
-        parts.ready, parts.outlets = self.ready, self.outlets
+        parts.ready, parts.outlets, parts.takers = self.ready, self.outlets, self.records
         return Agent(parts)
 
     @property
@@ -236,6 +240,16 @@ class Assembly:
         said = self.effective.agent.outputs.statsd
         assert said is not None  # noqa: S101  # who calls has looked
         self._outlet(StatsD(said, socket.gethostname()))
+
+    def _flow_records(self) -> None:
+        settings = self.effective.agent
+        domain = settings.sub_agent_id
+        for version, collectors in ((10, settings.outputs.ipfix), (9, settings.outputs.netflow9)):
+            if collectors:
+                exporter = self.exporters.setdefault((version, domain), Exporter(Sender(version, domain)))
+                made = FlowRecords(version, collectors, exporter=exporter, mtu=settings.datagram_bytes)
+                self._outlet(made)
+                self.records.append(made)
 
     def _outlet(self, made: Any) -> None:
         opened: AbstractContextManager[Outlet] = made

@@ -21,7 +21,7 @@ from fleutan.protocols.sflow.encoder import encode_element
 from fleutan.protocols.sflow.layouts import FLOW_FORMS
 from fleutan.protocols.sflow.layouts.owners import ENTERPRISE
 from fleutan.protocols.spans import Ints, Mask, Spans, joined
-from fleutan.records import kinds
+from fleutan.records import Records, kinds
 from fleutan.sources.discarded import Discards
 from fleutan.sources.packets.columns import Packets as SocketPackets
 from fleutan.sources.packets.columns import Tap, Totals
@@ -99,7 +99,8 @@ def of_kernel(found: KernelSamples) -> Sampled | None:
     for column, structure, field in _QUEUED:
         values: Ints = getattr(found, column)
         structures.append(_known(structure, field, values, values >= 0))
-    return Sampled(head, found.protocol, found.length, found.stripped, found.header, structures)
+    known = Records(n, {"at_ns": found.at_ns, "egress": found.egress}, {})
+    return Sampled(head, found.protocol, found.length, found.stripped, found.header, structures, known=known)
 
 
 #: Structure 2209 and the columns that it is made of, of a socket of this host.
@@ -126,6 +127,7 @@ _DELTAS = {
 }
 #: Numbers of a socket's owner, and what each is where it is not known.
 _OWNERS = (("pid", _WORD), ("uid", _WORD), ("cookie", 0), ("cgroup_id", 0))
+_OF_OWNERS = (*(name for name, _ in _OWNERS), "comm", "unit", "container")
 _OWNER = FLOW_FORMS[ENTERPRISE << 12 | 1][0]
 _VLANS = {"src_vlan": "in_vlan", "src_priority": "in_priority", "dst_vlan": "out_vlan", "dst_priority": "out_priority"}
 
@@ -206,7 +208,8 @@ def of_packets(found: SocketPackets, totals: Mapping[int, Totals], told: Told = 
     }
     ready = [owned] if (owned := _owned(found)) is not None else []
     structures = [*_structures(found, told)]
-    return Sampled(head, values["protocol"], values["length"], values["stripped"], found.header, structures, ready)
+    fixed = values["protocol"], values["length"], values["stripped"]
+    return Sampled(head, *fixed, found.header, structures, ready, _before(found))
 
 
 def _structures(found: SocketPackets, told: Told) -> Iterator[Structure]:
@@ -249,6 +252,15 @@ def _entities(numbers: Ints, rows: Mask, found: SocketPackets) -> Structure:
     for side, mine in (("src", out), ("dst", ~out)):
         columns |= {f"{side}_ds_class": np.where(mine, ENTITY, 0), f"{side}_ds_index": np.where(mine, numbers, 0)}
     return Structure("extended_entities", rows, columns)
+
+
+def _before(found: SocketPackets) -> Records:
+    """What is known before it is put into structures, as far as it was asked for."""
+    values, known = found.columns.values, {}
+    names = [name for name in ("at_ns", "egress") if name in values]
+    if "pid" in values and "is_own" in values:
+        known = {name: found.known(name) & values["is_own"] for name in _OF_OWNERS if name in values}
+    return Records(found.rows, {name: values[name] for name in (*names, *known)}, known)
 
 
 def _columns(

@@ -22,8 +22,6 @@ AUTO = ("bpf", "socket")
 #: Those that take packets from devices at a rate that is decided here.
 _TAPPING = frozenset(AUTO)
 
-#: Where flow records go.
-_RECORDS = ("outputs.ipfix", "outputs.netflow9")
 Topic = Literal["export", "interface", "privilege", "problem", "remark"]
 
 
@@ -86,7 +84,7 @@ def _exports(effective: Effective, elected: Elected | None, sources: list[str], 
     agent = effective.agent
     if elected is not None:
         yield Line("export", "agent", str(elected))
-    for key, place, name in _targets(agent, lacks):
+    for key, place, name in _targets(agent):
         yield Line("export", place, f"{name} ({effective.origin(key)})")
     if agent.polling:
         told = _counted(agent, lacks)
@@ -98,7 +96,7 @@ def _exports(effective: Effective, elected: Elected | None, sources: list[str], 
         yield Line("export", "dropped packets", limit)
 
 
-def _targets(agent: Agent, lacks: Lacks) -> Iterator[tuple[str, str, str]]:
+def _targets(agent: Agent) -> Iterator[tuple[str, str, str]]:
     """Key, place and form of everywhere that something goes."""
     outputs = agent.outputs
     hosts = (
@@ -108,8 +106,6 @@ def _targets(agent: Agent, lacks: Lacks) -> Iterator[tuple[str, str, str]]:
         ("outputs.statsd", (outputs.statsd,) if outputs.statsd else (), "StatsD"),
     )
     for key, targets, name in hosts:
-        if "flow records" in lacks and key in _RECORDS:
-            continue
         yield from ((f"{key} {one.title}", one.title, name) for one in targets)
     for key, name in (("metrics", "OpenMetrics"), ("influx", "InfluxDB"), ("elasticsearch", "Elasticsearch")):
         if (place := getattr(outputs, key)) is not None:
@@ -138,13 +134,13 @@ def _interface(tapped: Tapped, found: Rate, sources: list[str]) -> Line:
 def _problems(agent: Agent, lacks: Lacks, elected: Elected | None) -> Iterator[Line]:
     if elected is None:
         yield Line("problem", "agent", "no address of this host can be the agent's, so nothing is sent; say address")
-    if not agent.collectors:
+    if not (agent.collectors or agent.outputs.ipfix or agent.outputs.netflow9):
         said = "the DNS has named none so far" if agent.dns_sd is not None else "say collectors, or dns_sd"
         yield Line("problem", "collectors", f"there are none, so sFlow goes nowhere; {said}")
     if not agent.polling:
         yield Line("problem", "counters", "none are told, since polling is 0")
     # That a host has no GPU is no problem.
-    parts = {"drops": agent.drops.on, "systemd": agent.systemd, "containers": agent.containers, "flow records": True}
+    parts = {"drops": agent.drops.on, "systemd": agent.systemd, "containers": agent.containers}
     for name, is_on in parts.items():
         if is_on and name in lacks:
             yield Line("problem", name, f"not told: {lacks[name]}")

@@ -18,6 +18,7 @@ from fleutan.errors import FleutanError
 from fleutan.programs.agent import Agent
 from fleutan.programs.agent.assembling import Assembly, Say
 from fleutan.programs.agent.auto import StateFile, state
+from fleutan.programs.agent.outputs.flowrecords import Exporter, refused
 from fleutan.programs.agent.privileges import Privileges
 from fleutan.programs.agent.resolving import Resolving
 from fleutan.programs.agent.settings import InForce
@@ -54,6 +55,7 @@ class Running:
     status: Status
     privileges: Privileges | None = None
     began: float = field(default_factory=time.monotonic)
+    _exporters: dict[tuple[int, int], Exporter] = field(default_factory=dict)
     _said: dict[str, None] = field(default_factory=dict)
     _resolving: tuple[str, Resolving] | None = None
     _state: StateFile | None = None
@@ -76,13 +78,14 @@ class Running:
         self._end_state()
 
     def _while_in_force(self, stream: Stream | None) -> Stream:
-        with Assembly(self.in_force.effective) as made:
+        with Assembly(self.in_force.effective, exporters=self._exporters) as made:
             targets = self.in_force.effective.agent.collectors if made.elected else ()
             with Collectors(targets) as collectors:
                 agent = made.agent(collectors, stream)
                 agent.parts.looked = lambda one: self._looked(one, made)
                 self._tell([*self._nowhere(), *self._notes(made)])
-                self.service.ready(f"telling {len(targets)} collectors")
+                many = len(targets) + sum(len(one.accounts()) for one in made.records)
+                self.service.ready(f"telling {many} collectors")
                 agent.run(self.orders)
                 return agent.parts.stream
 
@@ -96,7 +99,8 @@ class Running:
         agent.renewed |= self._discovered(now)
         self._tell(self._notes(made))
         self._keep_state(made)
-        collectors = [dict(one._asdict()) for one in agent.parts.stream.accounts()]
+        told = [("sFlow", agent.parts.stream.accounts()), *((one.form, one.accounts()) for one in made.records)]
+        collectors = [{"form": form, **one._asdict()} for form, accounts in told for one in accounts]
         self.status.write(self._document(agent, made), {"collectors": collectors})
         self.service.alive()
 
@@ -160,7 +164,8 @@ class Running:
             "memory_kb": used.ru_maxrss,
             "datagrams": stream.sent,
             "samples": dict(stream.told),
-            "refused": dict(stream.refused),
+            "flow_records": {one.form: one.told for one in made.records},
+            "refused": {**stream.refused, **refused(made.records)},
             "failures": dict(agent.failures),
             "data_sources": len(agent.parts.schedule),
             "notes": self._notes(made),

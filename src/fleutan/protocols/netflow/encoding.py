@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fleutan.protocols.netflow.shapes import Moment, Shape, Specifier, shapes, written
+from fleutan.protocols.netflow.shapes import Moment, Shape, Specifier, shapes, spans, written
 from fleutan.protocols.netflow.wire.templates import FIRST_NUMBER
+from fleutan.protocols.spans import Spans
 from fleutan.records import Records
 
 Ints = NDArray[np.int64]
@@ -78,7 +79,7 @@ def encode(sender: Sender, flows: Records, moment: Moment, mtu: int = MTU, refre
     datagrams = list(_templates(sender, due, moment, mtu))
     for shape, rows in shaped:
         octets = written(flows, shape, rows, sender.version, moment, saturated)
-        datagrams += _data(sender, sender.shapes[shape], octets, moment, mtu)
+        datagrams += _data(sender, sender.shapes[shape], spans(octets, shape), moment, mtu)
     return Encoded(datagrams, saturated, unsent)
 
 
@@ -101,12 +102,16 @@ def _packed(one: Specifier) -> bytes:
     return _PAIR.pack(one.element, one.size)
 
 
-def _data(sender: Sender, number: int, records: NDArray[Any], moment: Moment, mtu: int) -> Iterator[bytes]:
-    """Datagrams of records, each as full as it gets; at least one record in each."""
-    each = max((mtu - _HEADER_9.size - _PAIR.size - 3) // records.itemsize, 1)
-    for at in range(0, len(records), each):
-        part = records[at : at + each]
-        yield _datagram(sender, _set(sender, number, part.tobytes()), moment, len(part), len(part))
+def _data(sender: Sender, number: int, records: Spans, moment: Moment, mtu: int) -> Iterator[bytes]:
+    """Datagrams of records, which lie one behind the other, each as full as it gets; at least one record in each."""
+    room, ends = mtu - _HEADER_9.size - _PAIR.size - 3, records.starts + records.sizes
+    first = 0
+    while first < records.rows:
+        start = int(records.starts[first])
+        last = max(int(np.searchsorted(ends, start + room, "right")), first + 1)
+        content = records.octets[start : int(ends[last - 1])].tobytes()
+        yield _datagram(sender, _set(sender, number, content), moment, last - first, last - first)
+        first = last
 
 
 def _set(sender: Sender, number: int | None, content: bytes) -> bytes:

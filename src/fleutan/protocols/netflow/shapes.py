@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fleutan.protocols.netflow.elements import REVERSE
-from fleutan.protocols.netflow.wire.templates import SHORTEST
+from fleutan.protocols.netflow.elements import OWN, REVERSE
+from fleutan.protocols.netflow.wire.templates import SHORTEST, VARIABLE
+from fleutan.protocols.spans import Spans
 from fleutan.records import Records
 
 Ints = NDArray[np.int64]
@@ -56,7 +57,19 @@ _NUMBERS: dict[str, tuple[int, int, int, int | None]] = {
     "post_sport": (0, 227, 2, 227),
     "post_dport": (0, 228, 2, 228),
     "sampling_rate": (0, 34, 4, 34),
+    "pid": (OWN, 1, 4, None),
+    "uid": (OWN, 2, 4, None),
+    "cookie": (OWN, 6, 8, None),
+    "cgroup_id": (OWN, 7, 8, None),
+    "rtt": (OWN, 8, 4, None),
+    "rtt_var": (OWN, 9, 4, None),
+    "min_rtt": (OWN, 10, 4, None),
+    "retrans": (OWN, 11, 4, None),
 }
+#: Columns that are text, as octets padded with NUL: their elements, which version 9 has not.
+_TEXTS = {"comm": 3, "unit": 4, "container": 5}
+#: Octets of a text that are written: its length stands before it in one.
+LONGEST = 254
 #: By family of their address (of ICMP and masks that of ``src`` or ``dst``): elements of IPv4 and IPv6.
 _ADDRESSES = {
     "src": (8, 27),
@@ -73,7 +86,7 @@ _TIMES = {"start": {10: (152, 8), 9: (22, 4)}, "end": {10: (153, 8), 9: (21, 4)}
 
 
 class Specifier(NamedTuple):
-    """A column as it is written: the element and the octets that it takes."""
+    """A column as it is written: the element and the octets that it takes, VARIABLE of text."""
 
     column: str
     enterprise: int
@@ -119,7 +132,7 @@ def _alike(marks: NDArray[np.uint8]) -> list[Ints]:
 
 def _order(version: int) -> list[str]:
     numbers = [name for name, one in _NUMBERS.items() if version == 10 or one[3] is not None]
-    return [*_ADDRESSES, *_BY_FAMILY, *_TIMES, *numbers]
+    return [*_ADDRESSES, *_BY_FAMILY, *_TIMES, *numbers, *(_TEXTS if version == 10 else ())]
 
 
 def _family(flows: Records, name: str) -> NDArray[np.uint8]:
@@ -143,6 +156,8 @@ def _specifier(name: str, family: int, version: int) -> Specifier:
         return Specifier(name, 0, four if family == 1 else six, size)
     if name in _TIMES:
         return Specifier(name, 0, *_TIMES[name][version])
+    if name in _TEXTS:
+        return Specifier(name, OWN, _TEXTS[name], VARIABLE)
     enterprise, element, size, other = _NUMBERS[name]
     return Specifier(name, enterprise, element, size) if version == 10 else Specifier(name, 0, other or 0, size)
 
@@ -150,8 +165,8 @@ def _specifier(name: str, family: int, version: int) -> Specifier:
 def written(
     flows: Records, shape: Shape, rows: Ints, version: int, moment: Moment, saturated: dict[str, int]
 ) -> NDArray[Any]:
-    """``(rows,)`` the records, each an item of octets."""
-    dtype = np.dtype([(one.column or "padding", *_member(one.size)) for one in shape])
+    """``(rows,)`` the records, each an item of octets; ``spans`` takes out what texts do not fill."""
+    dtype = np.dtype([(one.column or "padding", *_member(one, flows)) for one in shape])
     records = np.zeros(len(rows), dtype)
     for one in shape:
         if not one.column:
@@ -159,6 +174,10 @@ def written(
         values = flows.values[one.column][rows]
         if one.size == 16:
             records[one.column] = values
+            continue
+        if one.size == VARIABLE:
+            records[one.column]["octets"] = values
+            records[one.column]["size"] = np.char.str_len(records[one.column]["octets"])
             continue
         if one.column in _ADDRESSES:
             values = values[:, 1] & 0xFFFF_FFFF
@@ -173,11 +192,29 @@ def written(
     return records
 
 
-def _member(size: int) -> tuple[Any, ...]:
+def _member(one: Specifier, flows: Records) -> tuple[Any, ...]:
+    if one.size == VARIABLE:
+        width = min(max(flows.values[one.column].dtype.itemsize, 1), LONGEST)
+        return ([("size", "u1"), ("octets", f"S{width}")],)
     kinds = {1: "u1", 2: ">u2", 4: ">u4", 8: ">i8"}
-    if size in kinds:
-        return (kinds[size],)
-    return (">i8", (2,)) if size == 16 else ("u1", (size,))
+    if one.size in kinds:
+        return (kinds[one.size],)
+    return (">i8", (2,)) if one.size == 16 else ("u1", (one.size,))
+
+
+def spans(records: NDArray[Any], shape: Shape) -> Spans:
+    """The octets of each of these records as they are sent."""
+    octets: NDArray[np.uint8] = np.frombuffer(records.tobytes(), np.uint8)
+    width = records.dtype.itemsize
+    texts = [one.column for one in shape if one.size == VARIABLE]
+    if not texts:
+        return Spans(octets, np.arange(len(records)) * width, np.full(len(records), width))
+    sent = np.ones((len(records), width), np.bool_)
+    for name in texts:
+        at, long = records.dtype.fields[name][1] + 1, records.dtype[name]["octets"].itemsize  # type: ignore[index]
+        sent[:, at : at + long] = np.arange(long) < records[name]["size"][:, None]
+    sizes = sent.sum(1)
+    return Spans(octets[sent.reshape(-1)], np.cumsum(sizes) - sizes, sizes)
 
 
 def _time(values: Ints, version: int, moment: Moment) -> Ints:

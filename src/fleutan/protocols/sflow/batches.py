@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fleutan.protocols.spans import Ints, Mask, Spans
+from fleutan.records import Records
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class Sampled:
     ``head`` are the fields of the sample before its elements; ``protocol``, ``length`` and
     ``stripped`` those of ``sampled_header`` before ``header``.  ``ready`` are elements that are
     encoded already, none where a string is empty: each ``n`` strings.  They come behind the header,
-    ``structures`` behind them.
+    ``structures`` behind them.  ``known`` is what is known of the packets before any structure, for forms that have
+    no structures: ``at_ns`` UTC, ``egress`` bool, and of who holds their sockets ``pid``, ``uid``, ``cookie``,
+    ``cgroup_id``, and ``comm``, ``unit`` and ``container`` as octets.
     """
 
     head: Mapping[str, Ints]
@@ -40,3 +43,4 @@ class Sampled:
     header: Spans
     structures: Sequence[Structure] = ()
     ready: Sequence[Spans] = field(default=())
+    known: Records = field(default=Records(0, {}, {}))

@@ -16,10 +16,12 @@ from fleutan.protocols.netflow.elements import iana, vendors
 VERSION_9, SCOPES_9 = 1 << 32, 2 << 32
 #: Elements of the flow back (RFC 5103, 6.1): IANA's under an enterprise, CERT's by a bit.
 REVERSE = 29305
+#: Elements of this program's own, of what no registry has one for: owners of sockets and TCP's state.
+OWN = 32473
 _CERT, _CERT_REVERSE = 6871, 0x4000
 _CISCO, _NTOP = 9, 35632
 # Fields of version 9 whose highest bit is set are those that a maker numbers for itself in IPFIX.
-_OWN, _NTOP_FIRST = 0x8000, 57472
+_MAKERS, _NTOP_FIRST = 0x8000, 57472
 
 
 class Element(NamedTuple):
@@ -69,8 +71,8 @@ def field_9(number: int) -> Element:
     found = _table(VERSION_9).get(number) or _table(0).get(number)
     if found is None and number >= _NTOP_FIRST:
         found = _table(_NTOP).get(number - _NTOP_FIRST)
-    if found is None and number >= _OWN:
-        found = _table(_CISCO).get(number - _OWN)
+    if found is None and number >= _MAKERS:
+        found = _table(_CISCO).get(number - _MAKERS)
     return found or Element(VERSION_9, number, f"field{number}")
 
 

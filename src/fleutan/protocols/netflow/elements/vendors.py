@@ -590,6 +590,20 @@ ELEMENTS = {
 4 mark u32
 6 conntrackId u32
 """,
+    # fleutan's own (the number that RFC 5612 keeps for examples)
+    32473: """\
+1 processId u32 id
+2 userId u32 id
+3 processName text
+4 systemdUnit text
+5 containerId text
+6 socketCookie u64 id
+7 controlGroupId u64 id
+8 tcpSmoothedRoundTripTime u32 quantity us
+9 tcpRoundTripTimeVariation u32 quantity us
+10 tcpMinimumRoundTripTime u32 quantity us
+11 tcpRetransmittedSegments u32 total packets
+""",
     # ntop (nProbe)
     35632: """\
 78 clientTcpFlags u32
