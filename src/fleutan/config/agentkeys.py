@@ -30,7 +30,7 @@ from fleutan.config.values import PORT, TRUTH, Unknown, Value, shown, whole
 from fleutan.sources.collectors import Collector
 
 #: Where each kind of target listens where no port is said.
-SFLOW, IPFIX, NETFLOW9, STATSD = 6343, 4739, 2055, 8125
+SFLOW, IPFIX, NETFLOW9, STATSD, GRAPHITE = 6343, 4739, 2055, 8125, 2003
 #: More collectors than anybody means; each is sent everything.
 COLLECTORS = 64
 
@@ -106,6 +106,13 @@ def targets(otherwise: int) -> Value:
         return tuple(dict.fromkeys(one.read(each, directory) for each in said))
 
     return Value("a list of hosts, as 'name:port', or tables of host, port, device and netns", read)
+
+
+def _server(value: Any, directory: Path) -> Collector:
+    """A connection goes as the host's routes have it."""
+    if not isinstance(value, str):
+        raise refused(value, "a host, as 'name:port'")
+    return target(GRAPHITE).read(value, directory)  # type: ignore[no-any-return]
 
 
 def _place(value: Any, _: Path) -> Place:
@@ -254,6 +261,7 @@ UUIDS = Value("a UUID", _uuid)
 PLACE = Value("an address and port, or a port of loopback", _place)
 DNS_SD = Value("a domain, or true for the host's own", _dns_sd)
 URL = Value("a URL", _url)
+SERVER = Value("a host, as 'name:port'", _server)
 USER = Value("a user's name or number", _user)
 DEVICE = Value("a device's name", lambda value, _: device_name(value))
 REGEX = Value("a regular expression", _regex)

@@ -24,6 +24,7 @@ from fleutan.config.agentkeys import (
     PREFIXES,
     REGEX,
     SAMPLING,
+    SERVER,
     SFLOW,
     STATSD,
     STRUCTURES,
@@ -235,6 +236,7 @@ class Outputs:
     elasticsearch: str | None = entry(None, URL, "Elasticsearch: where it answers.", "'http://192.0.2.1:9200'")
     elasticsearch_token: Path | None = entry(None, PATH, "Elasticsearch: a file with an API key.", "'elastic.key'")
     statsd: Collector | None = entry(None, target(STATSD), "StatsD; port 8125.", "'127.0.0.1'")
+    graphite: Collector | None = entry(None, SERVER, "Graphite, by TCP; port 2003.", "'127.0.0.1'")
 
 
 @dataclass(frozen=True)
@@ -294,8 +296,15 @@ class Agent:
     )
     systemd: bool = entry(True, TRUTH, "Whether systemd's services have counters of their own.")
     containers: bool = entry(True, TRUTH, "Whether containers and pods have counters of their own.")
+    scopes: bool = entry(
+        False, TRUTH, "Whether systemd's scopes (sessions, and what systemd-run starts) have them, too."
+    )
+    hostnames: bool = entry(False, TRUTH, "Whether containers are called by their host names, not by their names.")
     gpus: bool = entry(True, TRUTH, "Whether GPUs are told, where NVML is installed.")
     json_port: int | None = entry(None, PORT, "A UDP port of loopback where applications send JSON.", "36343")
+    json_fifo: Path | None = entry(
+        None, PATH, "A named pipe that is there, into which applications write JSON.", "'/run/applications.json'"
+    )
     state_file: Path | None = entry(
         None, PATH, "A file that says what is in force, as hsflowd's sub-agents read it.", "'/run/fleutan/hsflowd.auto'"
     )

@@ -181,6 +181,8 @@ def test_drops(text: str, drops: Drops) -> None:
         ("k8s { }", "containers"),
         ("nvml { }", "gpus"),
         ("docker { markTraffic=on }", "entities"),
+        ("docker { hostname=on }", "hostnames"),
+        ("containerd { hostname=on }", "hostnames"),
     ],
 )
 def test_modules_are_on_where_their_block_is(text: str, key: str) -> None:
@@ -193,6 +195,23 @@ def test_modules_are_on_where_their_block_is(text: str, key: str) -> None:
 )
 def test_json(text: str, port: int | None) -> None:
     assert said(TO + text).agent.json_port == port
+
+
+@pytest.mark.parametrize(
+    ("text", "pipe"),
+    [
+        ("json { FIFO=/run/a }", "/run/a"),
+        ("json { jsonFIFO=/run/a }", "/run/a"),
+        ("jsonFIFO=/run/b", "/run/b"),
+        ("jsonFIFO=/run/b json { fifo=/run/a udpport=7 }", "/run/a"),
+    ],
+)
+def test_a_pipe_of_json(text: str, pipe: str) -> None:
+    found = said(TO + text)
+    assert (found.agent.json_fifo, found.remarks) == (Path(pipe), [])
+    assert found.origins["json_fifo"] == f"{PATH}:3"
+    with pytest.raises(UsageError, match=f"{PATH}:3: .*: 'pipe' is not a path that begins with /"):
+        said(TO + text.replace(pipe, "pipe"))
 
 
 def test_the_block_goes_before_the_older_option() -> None:

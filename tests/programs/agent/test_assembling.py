@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from ipaddress import ip_address
 from pathlib import Path
@@ -131,6 +132,29 @@ def test_units_and_containers_are_data_sources_whose_numbers_stay(
     assert numbers({"STATE_DIRECTORY": str(tmp_path / "none")}) is None
 
 
+def test_applications_write_into_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    settings = {
+        "packets.source": ("none",),
+        "drops.on": False,
+        "json_fifo": pipe,
+        "sampling": Sampling(1),
+        "systemd": False,
+        "containers": False,
+    }
+    with Assembly(effective(**settings, scopes=True)) as made:
+        assert "Entities" in {type(one).__name__ for one in made.counters}
+        (ready,) = made.ready
+        ready.samples(0.0)
+        with pipe.open("wb", buffering=0) as file:
+            file.write(
+                b'{"flow_sample":{"app_name":"shop","sampling_rate":1,"app_operation":{"operation":"a","status":0}}}\n'
+            )
+            (found,) = ready.samples(1.0)
+        assert b"shop" in found
+
+
 def test_counters_go_elsewhere_too(tmp_path: Path) -> None:
     """Nobody answers there, which ends nothing; a token that cannot be read is named."""
     nowhere = f"http://127.0.0.1:{free_port()}/"
@@ -138,9 +162,10 @@ def test_counters_go_elsewhere_too(tmp_path: Path) -> None:
     secret.write_text("s3cret\n")
     places = {"influx": nowhere, "influx_token": secret, "elasticsearch": nowhere, "elasticsearch_token": secret}
     settings = {"packets.source": ("none",), "drops.on": False, "outputs.statsd": Collector("127.0.0.1", free_port())}
+    settings["outputs.graphite"] = Collector("127.0.0.1", free_port())
     settings |= {f"outputs.{name}": said for name, said in places.items()}
     with Assembly(effective(**settings)) as made, Collectors([]) as collectors:
-        assert [type(one).__name__ for one in made.outlets] == ["Influx", "Elasticsearch", "StatsD"]
+        assert [type(one).__name__ for one in made.outlets] == ["Influx", "Elasticsearch", "StatsD", "Graphite"]
         agent = made.agent(collectors)
         agent.parts.schedule = Schedule(30.0, lambda: 0.0)
         agent.step(0.0)

@@ -58,12 +58,14 @@ def test_other_outputs_are_told() -> None:
     influx = "http://c"
     elasticsearch = "http://d"
     statsd = "e"
+    graphite = "f"
     """
     told = [str(line) for line in lines(TO + text) if line.topic == "export"]
-    assert told[2:9] == [
+    assert told[2:10] == [
         "a:4739: IPFIX (/x)",
         "b:2055: NetFlow 9 (/x)",
         "e:8125: StatsD (/x)",
+        "f:2003: Graphite (/x)",
         "127.0.0.1:9343: OpenMetrics (/x)",
         "http://c: InfluxDB (/x)",
         "http://d: Elasticsearch (/x)",

@@ -29,6 +29,7 @@ def test_every_key_is_in_words() -> None:
         influx = "http://x"
         elasticsearch = "http://y"
         statsd = "127.0.0.1"
+        graphite = "127.0.0.1"
         """
     )
     keys = {key.partition(" ")[0] for key in told}
@@ -65,6 +66,10 @@ TOLD = [
     ("drops.on = false", "drops.on", "dropped packets off"),
     ("outputs.metrics = 9343", "outputs.metrics", "OpenMetrics at 127.0.0.1:9343"),
     ("outputs.statsd = '127.0.0.1'", "outputs.statsd", "StatsD 127.0.0.1:8125"),
+    ("outputs.graphite = '127.0.0.1'", "outputs.graphite", "Graphite 127.0.0.1:2003"),
+    ("json_fifo = '/run/x'", "json_fifo", "JSON from /run/x"),
+    ("user = 'nobody'", "user", "user nobody"),
+    ("hostnames = true", "hostnames", "host names of containers on"),
     ("outputs.ipfix = '192.0.2.1'", "outputs.ipfix 192.0.2.1:4739", "IPFIX to 192.0.2.1:4739"),
 ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -110,6 +111,12 @@ def _text(text: str) -> str:
     return text
 
 
+def _path(text: str) -> Path:
+    if not text.startswith("/") or not text.isprintable():
+        raise refused(text, "a path that begins with /")
+    return Path(text)
+
+
 def pattern(text: str) -> str:
     """A POSIX extended regular expression, as Python has it."""
     found = re.sub(r"\[:([a-z]+):\]", lambda match: _CLASSES.get(match[1], match[0]), text)
@@ -145,7 +152,7 @@ TOP: Mapping[str, Value] = {
     "dnssd": Value(switch),
     "dnssd_domain": Value(domain_name),
     "jsonport": Value(whole(1025, 65_535)),
-    "jsonfifo": Value(_text, "JSON is taken by UDP"),
+    "jsonfifo": Value(_path),
     "nfloggroup": Value(_NFLOG),
     "nflogprobability": Value(_probability),
     "uloggroup": Value(_GROUP, "Linux has had no ULOG since 3.17; nflog { } does it"),
@@ -186,8 +193,8 @@ BLOCKS: Mapping[str, Rule] = {
         {
             "udpport": Value(whole(0, 65_535)),
             "jsonport": Value(whole(0, 65_535), name="udpport"),
-            "fifo": Value(_text, "JSON is taken by UDP"),
-            "jsonfifo": Value(_text, "JSON is taken by UDP"),
+            "fifo": Value(_path),
+            "jsonfifo": Value(_path, name="fifo"),
         }
     ),
     "pcap": Rule(_TAP),
@@ -233,11 +240,11 @@ BLOCKS: Mapping[str, Rule] = {
         {
             "refreshvms": _REFRESH,
             "forgetvms": _FORGET,
-            "hostname": Value(switch, "containers go by their names"),
+            "hostname": Value(switch),
             **_MARK,
         }
     ),
-    "containerd": Rule({"forgetvms": _FORGET, "hostname": Value(switch, "containers go by their names"), **_MARK}),
+    "containerd": Rule({"forgetvms": _FORGET, "hostname": Value(switch), **_MARK}),
     "k8s": Rule(
         {
             "eof": Value(switch, "no other program is started"),

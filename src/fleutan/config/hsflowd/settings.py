@@ -123,6 +123,9 @@ def _entities(made: _Made) -> None:
     made.switch("tcp", "tcp")
     made.switch("systemd", "systemd")
     made.switch("containers", "docker", "containerd", "k8s")
+    named = [block for block in made.file.of("docker", "containerd") if block.get("hostname")]
+    if named:
+        made.put("hostnames", True, named[0].places["hostname"])
     made.switch("gpus", "nvml")
     marked = [block for block in made.file.of("systemd", "docker", "containerd", "k8s") if block.get("marktraffic")]
     path = made.file.path
@@ -206,3 +209,8 @@ def _json(made: _Made) -> None:
         ports.insert(0, (made.file.top.get("jsonport"), made.file.top.places["jsonport"]))
     if ports:
         made.put("json_port", *ports[-1])
+    pipes = [(found.get("fifo"), found.places["fifo"]) for found in made.file.of("json") if found.get("fifo")]
+    if "jsonfifo" in made.file.top.values:
+        pipes.insert(0, (made.file.top.get("jsonfifo"), made.file.top.places["jsonfifo"]))
+    if pipes:
+        made.put("json_fifo", *pipes[-1])

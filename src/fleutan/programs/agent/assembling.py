@@ -30,7 +30,7 @@ from fleutan.programs.agent.outputs.flowrecords import Exporter, FlowRecords
 from fleutan.programs.agent.outputs.influx import Influx
 from fleutan.programs.agent.outputs.metrics import Metrics
 from fleutan.programs.agent.outputs.posting import token
-from fleutan.programs.agent.outputs.statsd import StatsD
+from fleutan.programs.agent.outputs.statsd import Graphite, StatsD
 from fleutan.programs.agent.rates import Interface, rate
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.settings import Effective
@@ -98,9 +98,9 @@ class Assembly:
         self._elect(0.0)
         uuid = settings.uuid.bytes if isinstance(settings.uuid, UUID) else None
         self.counters += [self._host(uuid), InterfaceCounters(self.devices)]
-        if settings.systemd or settings.containers:
+        if settings.systemd or settings.scopes or settings.containers:
             self.counters.append(self._entities(uuid))
-        if settings.json_port is not None:
+        if settings.json_port is not None or settings.json_fifo is not None:
             self._try("applications", self._applications)
         for name, open_ in self._outputs().items():
             if getattr(settings.outputs, name) is not None:
@@ -196,8 +196,11 @@ class Assembly:
     def _entities(self, uuid: bytes | None) -> CounterSource:
         settings = self.effective.agent
         moved = self.held.enter_context(Counting(hierarchies().v2))
-        choice = Choice(services=settings.systemd, containers=settings.containers, pods=settings.containers)
-        found = self._found = Entities(uuid, EntitySettings(choice, state=numbers()), moved.read)
+        containers = settings.containers
+        choice = Choice(settings.systemd, settings.scopes, containers, pods=containers)
+        found = self._found = Entities(
+            uuid, EntitySettings(choice, hostnames=settings.hostnames, state=numbers()), moved.read
+        )
         self.held.callback(found.close)
         self._noted["entities"] = lambda: [
             *found.notes(),
@@ -207,7 +210,7 @@ class Assembly:
 
     def _applications(self) -> None:
         settings = self.effective.agent
-        listening = self.held.enter_context(Listening(settings.json_port))
+        listening = self.held.enter_context(Listening(settings.json_port, settings.json_fifo))
         found = Applications(listening, rates_of(settings.applications, settings.sampling.default))
         self._noted["applications"] = found.notes
         self.counters.append(found)
@@ -224,6 +227,7 @@ class Assembly:
             "influx": self._influx,
             "elasticsearch": self._elasticsearch,
             "statsd": self._statsd,
+            "graphite": self._graphite,
         }
 
     def _influx(self) -> None:
@@ -250,6 +254,11 @@ class Assembly:
                 made = FlowRecords(version, collectors, exporter=exporter, mtu=settings.datagram_bytes)
                 self._outlet(made)
                 self.records.append(made)
+
+    def _graphite(self) -> None:
+        said = self.effective.agent.outputs.graphite
+        assert said is not None  # noqa: S101  # who calls has looked
+        self._outlet(Graphite(said.host, said.port, socket.gethostname()))
 
     def _outlet(self, made: Any) -> None:
         opened: AbstractContextManager[Outlet] = made

@@ -104,6 +104,7 @@ def _targets(agent: Agent) -> Iterator[tuple[str, str, str]]:
         ("outputs.ipfix", outputs.ipfix, "IPFIX"),
         ("outputs.netflow9", outputs.netflow9, "NetFlow 9"),
         ("outputs.statsd", (outputs.statsd,) if outputs.statsd else (), "StatsD"),
+        ("outputs.graphite", (outputs.graphite,) if outputs.graphite else (), "Graphite"),
     )
     for key, targets, name in hosts:
         yield from ((f"{key} {one.title}", one.title, name) for one in targets)
@@ -113,7 +114,7 @@ def _targets(agent: Agent) -> Iterator[tuple[str, str, str]]:
 
 
 def _counted(agent: Agent, lacks: Lacks) -> str:
-    nouns = {"systemd": "systemd's services", "containers": "containers", "gpus": "GPUs"}
+    nouns = {"systemd": "systemd's services", "scopes": "systemd's scopes", "containers": "containers", "gpus": "GPUs"}
     more = [noun for name, noun in nouns.items() if getattr(agent, name) and name not in lacks]
     return ", ".join(["the host", "its interfaces", *more])
 

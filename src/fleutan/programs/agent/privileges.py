@@ -72,7 +72,7 @@ def _of_packets(agent: Agent) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _of_counters(agent: Agent) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "optics, and ports of bonds", ("CAP_NET_ADMIN",)
-    if agent.systemd or agent.containers:
+    if agent.systemd or agent.scopes or agent.containers:
         yield "traffic of units and containers", (*BPF, "CAP_NET_ADMIN")
         yield "what other users' processes read and wrote", ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")
     if agent.containers:

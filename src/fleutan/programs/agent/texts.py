@@ -43,6 +43,7 @@ def _plain(agent: Agent) -> dict[str, str]:
         **{key: f"{noun} {_on(getattr(agent, key))}" for key, noun in _SWITCHES.items()},
         "json_port": f"JSON at UDP port {agent.json_port} of loopback" if agent.json_port else "no JSON",
         "structures": f"{agent.structures} of the structures that older decoders stumble over",
+        "json_fifo": f"JSON from {agent.json_fifo}" if agent.json_fifo else "no pipe of JSON",
         "state_file": f"state file {agent.state_file or 'none'}",
         "user": f"user {agent.user or 'as it is started'}",
     }
@@ -53,7 +54,9 @@ _SWITCHES = {
     "owners": "owners of sockets",
     "entities": "units and containers of packets",
     "systemd": "systemd's services",
+    "scopes": "systemd's scopes",
     "containers": "containers",
+    "hostnames": "host names of containers",
     "gpus": "GPUs",
 }
 
@@ -118,6 +121,7 @@ def _outputs(agent: Agent) -> Iterable[tuple[str, str]]:
         "influx": ("InfluxDB", outputs.influx),
         "elasticsearch": ("Elasticsearch", outputs.elasticsearch),
         "statsd": ("StatsD", outputs.statsd and outputs.statsd.title),
+        "graphite": ("Graphite", outputs.graphite and outputs.graphite.title),
     }
     for key, (noun, value) in told.items():
         if value is not None:
