@@ -9,6 +9,11 @@ from difflib import unified_diff
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long it takes to make an example, or to look at it, says how busy the machine is.
+settings.register_profile("fleutan", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fleutan")
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -182,7 +182,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ROWS, st.integers(0, 4))
 def test_against_a_loop(rows: list[Row], top: int) -> None:
     found = group(flows(*rows), ["proc", "dst"], top=top)

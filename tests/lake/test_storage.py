@@ -129,7 +129,7 @@ def test_what_is_the_same_in_all_rows_comes_back(
 
 
 @BOTH
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(st.none() | st.text(), min_size=1, max_size=6))
 def test_any_text_comes_back(
     tmp_path_factory: pytest.TempPathFactory, connection: DuckDBPyConnection, through: Through, words: list[str | None]

@@ -248,7 +248,7 @@ def check(data: bytes, protocol: int, names: tuple[str, ...] | None = None) -> N
     assert all(len(values) == records.rows for values in [*records.values.values(), *records.known.values()])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.sampled_from(list(PROTOCOLS)),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), max_size=4),
@@ -269,7 +269,6 @@ def test_every_bit_of_a_message_flipped() -> None:
         check(bytes(flipped), 6, CHOSEN)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=400), st.sampled_from([6, 17, 33, 132, 262]))
 def test_garbage(data: bytes, protocol: int) -> None:
     check(data, protocol)
@@ -277,7 +276,6 @@ def test_garbage(data: bytes, protocol: int) -> None:
     check(message(data, FULL), protocol)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.binary(max_size=40)), max_size=8))
 def test_any_attributes_in_any_order(pairs: list[tuple[int, bytes]]) -> None:
     attributes = [attribute(kind, body) for kind, body in pairs if kind != 19]

@@ -47,7 +47,7 @@ def test_values_come_back(name: str) -> None:
     connection = duckdb.connect()
 
     @given(st.lists(strategy, max_size=40))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def check(rows: list[Any]) -> None:
         connection.execute(f"CREATE OR REPLACE TABLE t (number INTEGER, v {type_})")
         if rows:

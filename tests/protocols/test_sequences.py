@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fleutan.protocols.sequences import (
@@ -177,7 +177,6 @@ def histories(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-@settings(deadline=None)
 @given(histories(), st.lists(st.integers(0, 60), max_size=4))
 def test_as_row_by_row_however_they_are_cut_into_batches(rows: list[Row], cuts: list[int]) -> None:
     slow = {key: Slow() for key in "abc"}

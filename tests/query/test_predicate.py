@@ -438,13 +438,13 @@ def joined(inner: st.SearchStrategy[Sentence]) -> st.SearchStrategy[Sentence]:
     )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(st.recursive(ATOMS, joined, max_leaves=8))
 def test_duckdb_says_what_the_sentence_says(connection: duckdb.DuckDBPyConnection, sentence: Sentence) -> None:
     assert matching(connection, sentence.text) == [bool(sentence.truth(row)) for row in ROWS]
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(st.recursive(ATOMS, joined, max_leaves=4))
 def test_a_sentence_and_its_negation_part_all_flows(connection: duckdb.DuckDBPyConnection, sentence: Sentence) -> None:
     without = matching(connection, f"not ({sentence.text})")

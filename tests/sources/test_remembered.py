@@ -338,7 +338,7 @@ def test_a_row_that_no_exporter_sent_is_left_out(path: Path, change: str) -> Non
     assert known(found) != whole
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 1 << 32))
 def test_flipped_octets_and_cuts_are_no_crash(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)  # noqa: S311

@@ -64,7 +64,6 @@ def assert_same(octets: bytes) -> bool:
     return found
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(
@@ -80,7 +79,7 @@ def test_plans_print_what_messages_print(samples: list[Sample], agent: bytes) ->
     assert assert_same(datagram(*samples, agent=agent))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(ELEMENTS), max_size=4), st.data())
 def test_what_is_broken_is_printed_as_messages_print_it(some: list[Element], data: st.DataObject) -> None:
     octets = bytearray(datagram(flow(*some), flow(header())))

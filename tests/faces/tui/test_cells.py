@@ -57,7 +57,7 @@ def test_only_ipv6_takes_the_room_of_ipv6(model: Model, second: Make) -> None:
     assert (wide["remote"], narrow["remote"]) == (45, 21)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(width=st.integers(1, 260), tab=st.sampled_from([1, 2, 3, 4, 5, 6, 7]), blocks=st.booleans())
 def test_lines_are_as_wide_as_the_screen(model: Model, width: int, tab: int, blocks: bool) -> None:
     model.open(tab)

@@ -110,7 +110,7 @@ def test_long_pages_scroll(model: Model) -> None:
 NOTE_END = "allow it)"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     width=st.integers(1, 250),
     height=st.integers(1, 60),

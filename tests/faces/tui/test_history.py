@@ -108,7 +108,7 @@ def test_clear_forgets_everything() -> None:
     assert (len(history), history.rounds, sent(history, 1)) == (0, 0, [])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.dictionaries(st.integers(0, 12), st.integers(0, 9), max_size=8), max_size=20))
 def test_it_is_as_a_list_of_rounds(rounds: list[dict[int, int]]) -> None:
     history = filled(*rounds, points=8, flows=64, gone=99)

@@ -40,9 +40,7 @@ def test_what_is_described_holds(described: Any, path: str, mode: GenerationMode
     excluded = [getattr(schemathesis.checks, name) for name in EXCEPT]
     count = 100 if "{" in path else 10
 
-    @settings(
-        max_examples=count, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=count, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(described[path]["GET"].as_strategy(generation_mode=mode))
     def holds(case: Any) -> None:
         if (case.query or {}).get("wait") == "yes":

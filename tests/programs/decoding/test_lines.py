@@ -163,13 +163,13 @@ def agents() -> st.SearchStrategy[bytes]:
     return st.sampled_from([bytes([10, 9, 8, 7]), bytes.fromhex("20010db8") + bytes(11) + b"\1"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.lists(samples(), max_size=5), agents()), min_size=1, max_size=4))
 def test_columns_write_what_messages_write(sent: list[tuple[list[Sample], bytes]]) -> None:
     same(*(sflow(*some, agent=agent) for some, agent in sent))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(samples(), min_size=1, max_size=4), st.data())
 def test_broken_datagrams_are_written_alike(some: list[Sample], data: st.DataObject) -> None:
     octets = bytearray(sflow(*some))
@@ -179,7 +179,7 @@ def test_broken_datagrams_are_written_alike(some: list[Sample], data: st.DataObj
     same(bytes(octets[:cut]), sflow(flow(flow_element(1, 1, 60, 4, PACKET))))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(samples(), min_size=1, max_size=6), st.sampled_from(["proto = tcp", "src 10/8", "dport = 443"]))
 def test_filters_mean_the_same_lines(some: list[Sample], text: str) -> None:
     same(sflow(*some), sflow(*some[::-1]), text=text)

@@ -166,7 +166,7 @@ def test_what_is_recorded_says_when() -> None:
     assert "\ndatagramSourceIP 192.0.2.1\n" in text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_of_damaged_datagrams_samples_and_records_stay_together(data: st.DataObject) -> None:
     """Each sample is marked by its rate: those that a filter of rates chooses are the ones that say it."""

@@ -47,13 +47,13 @@ def datagrams(draw: st.DrawFn) -> bytes:
     return encode(Message(5, agent, numbers[0], numbers[1], numbers[2], len(inside), inside))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(datagrams(), max_size=4), st.integers(0, 7))
 def test_any_datagrams(payloads: list[bytes], gap: int) -> None:
     agree(payloads, gap)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(datagrams(), min_size=1, max_size=3), st.data())
 def test_any_datagrams_that_were_broken(payloads: list[bytes], data: st.DataObject) -> None:
     broken = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 import struct
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fleutan.protocols.sflow.columns.chains import FEW, STEPS, Chains, follow
@@ -104,7 +104,6 @@ def test_many_lists_of_many_entries_go_step_by_step() -> None:
 SIZES = st.sampled_from([0, 0, 0, 1, 4, 5, 8, 2**32 - 1])
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.lists(st.tuples(SIZES, st.integers(0, 8)), max_size=STEPS * 3), st.integers(0, STEPS * 3)),

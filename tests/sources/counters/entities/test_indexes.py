@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fleutan.linux.privileges import keep
@@ -80,7 +80,6 @@ def test_no_two_have_the_same_and_nobody_changes(seen: list[tuple[bytes, int]]) 
 # -- the file
 
 
-@settings(deadline=None)
 @given(st.dictionaries(UUIDS, st.integers(FIRST, FIRST + COUNT - 1)))
 def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, numbers: dict[bytes, int]) -> None:
     path = str(tmp_path_factory.getbasetemp() / "numbers")
@@ -116,7 +115,6 @@ def test_a_broken_file_is_nothing_and_said_to_be(tmp_path: Path, text: str) -> N
     assert "is broken: numbers of data sources begin anew" in note
 
 
-@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 255))
 def test_any_damage_is_noticed_or_harmless(tmp_path_factory: pytest.TempPathFactory, at: int, flipped: int) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged"
