@@ -8,12 +8,13 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.namespaces.conftest import PLAIN, Host, until
+from tests.namespaces.conftest import CODE, PLAIN, Host, until
 
 from fleutan.linux import namespaces
 
@@ -32,16 +33,16 @@ class Held(NamedTuple):
 
 
 class Agent:
-    """Runs until the block ends, in which it ends in order; ``before`` stands before its command line."""
+    """Runs inside a host (None: here) until the block ends; tells of itself in ``runtime``, else in ``folder``."""
 
-    def __init__(self, host: Host, folder: Path, *words: str, before: Sequence[str] = ()) -> None:
-        self.folder = folder
+    def __init__(self, host: Host | None, folder: Path, *words: str, runtime: Path | None = None) -> None:
+        self.folder, self._runtime = folder, runtime or folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._command = host.command("agent", *words, before=before)
+        self._command = host.command("agent", *words) if host else [sys.executable, "-c", CODE, "agent", *words]
 
     def __enter__(self) -> Agent:
         with self._errors.open("w") as errors:
-            own = {**PLAIN, "RUNTIME_DIRECTORY": str(self.folder)}
+            own = {**PLAIN, "RUNTIME_DIRECTORY": str(self._runtime)}
             self.process = subprocess.Popen(self._command, env=own, stdout=subprocess.DEVNULL, stderr=errors)
         return self
 
@@ -70,7 +71,7 @@ class Agent:
     def status(self) -> Row:
         """What it says of itself; nothing before the first time."""
         assert self.process.poll() is None, self.said
-        for path in (self.folder / ".status").glob("agent-*.json"):
+        for path in (self._runtime / ".status").glob("agent-*.json"):
             found: Row = json.loads(path.read_bytes())
             return found
         return {}
@@ -87,13 +88,15 @@ class Agent:
 
     def looks(self, times: int = 1) -> None:
         """Waits until it has looked around so often."""
-        path = self.folder / ".status" / f"agent-{self.process.pid}.json"
-        for _ in range(times):
-            until(path.exists, "it tells of itself")
-            self._looks_again(path, path.stat().st_mtime_ns)
+        path = self._runtime / ".status" / f"agent-{self.process.pid}.json"
+        until(path.exists, "it tells of itself")
+        seen = {path.stat().st_mtime_ns}
 
-    def _looks_again(self, path: Path, before: int) -> None:
-        until(lambda: path.stat().st_mtime_ns != before, f"it looks around: {self.said}")
+        def has_looked() -> bool:
+            seen.add(path.stat().st_mtime_ns)
+            return len(seen) > times
+
+        until(has_looked, f"it looks around: {self.said}", 20.0 + 2 * times)
 
     def sends(self, place: int = 0) -> None:
         """Waits until more went to a collector than did."""
@@ -103,15 +106,23 @@ class Agent:
     def held(self) -> Held:
         """What it holds now."""
         proc = Path(f"/proc/{self.process.pid}")
-        files = [os.readlink(path) for path in (proc / "fd").iterdir() if path.is_symlink()]
+        files = []
+        for path in (proc / "fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                files.append(os.readlink(path))
         said = dict(line.split(":\t", 1) for line in (proc / "status").read_text().splitlines() if ":\t" in line)
         return Held(len(files), sum("bpf" in one for one in files), int(said["Threads"]), int(said["VmRSS"].split()[0]))
 
+    def settled(self) -> Held:
+        """What it holds while nothing is going on."""
+        self.looks()
+        found = [self.held() for _ in range(5)]
+        return min(found)
 
-def assert_not_grown(before: Held, after: Held) -> None:
-    """Whether nothing has grown."""
-    assert after[:3] == before[:3], "open files, BPF, threads"
-    assert after.memory_kb < before.memory_kb + SLACK_KB
+    def assert_not_grown(self, before: Held) -> None:
+        """Whether it holds no more than before."""
+        until(lambda: self.held()[:3] == before[:3], f"open files, BPF, threads: {before}, {self.held()}")
+        assert self.held().memory_kb < before.memory_kb + SLACK_KB
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.namespaces.agents import Agent, assert_not_grown, listening
+from tests.namespaces.agents import Agent, listening
 from tests.namespaces.conftest import Host, World, until
 
 from fleutan.linux import namespaces
@@ -42,14 +42,14 @@ def test_devices_that_come_and_go_leave_nothing(pair: tuple[Host, Host], tmp_pat
         here.configure(*made(0))
         agent.when(lambda status: status["data_sources"] == 4, "the host and its devices")
         agent.looks(4)
-        before = agent.held()
+        before = agent.settled()
         for look in range(5):
             for old, new in pairwise(range(6 * look, 6 * look + 7)):
                 here.configure(f"link delete d{old}", *made(new))
             agent.looks()
         agent.when(lambda status: status["data_sources"] == 4, "those that are there")
         agent.looks(3)
-        assert_not_grown(before, agent.held())
+        agent.assert_not_grown(before)
         assert agent.status()["failures"] == agent.status()["refused"] == {}
         assert agent.ended() == 0
 
@@ -115,12 +115,12 @@ def test_names_that_nobody_answers_for_hold_up_nothing(pair: tuple[Host, Host], 
         names = ("-c", "one.example", "-c", "two.example")
         with Agent(here, tmp_path, "-c", "192.0.2.2", *names, "--polling", "1", "--packets", "none") as agent:
             agent.when(lambda status: status["collectors"][0]["sent"], "the others are told")
-            before = agent.held()
+            before = agent.settled()
             for _ in range(3):
                 agent.tell(signal.SIGHUP)
                 agent.when(lambda status: not status["collectors"][0]["sent"], "it began anew")
                 agent.sends()
-            assert agent.held().threads == before.threads
+            agent.assert_not_grown(before)
             assert agent.status()["collectors"][1]["trouble"] == "its name is not known (yet)"
             assert agent.ended() == 0, "it does not wait for the answers"
 
