@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fleutan.linux import capabilities
+from fleutan.linux import capabilities, namespaces
 from fleutan.sources.collectors import PIECE, REASONS, RETRY, UNKNOWN, Collector, Collectors
 from fleutan.sources.lookups import Lookups
 
@@ -191,3 +191,46 @@ def test_many_datagrams_leave_a_piece_at_a_time_in_order(end: socket.socket) -> 
         assert (end.recv(100), collectors.pieces) == (b"few", 0)
         collectors.spread([], 0.0)
         assert collectors.pieces == 0
+
+
+def failing(_: str) -> namespaces.Namespace:
+    raise OSError(24, "Too many open files")
+
+
+def test_a_namespace_whose_name_is_anothers_is_left(end: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Collectors([at(end, netns=str(os.getpid()))]) as collectors:
+        ready(collectors)
+        (outlet,) = collectors._outlets
+        way = outlet._way
+        collectors.tick(RETRY)
+        assert outlet._way is way, "nothing has changed"
+        with monkeypatch.context() as patched:
+            own = namespaces.find(str(os.getpid()))
+            patched.setattr(namespaces, "find", lambda _: own._replace(inode=1))
+            collectors.tick(2 * RETRY)
+            assert "is gone" in collectors.accounts()[0].trouble
+        ready(collectors, 3 * RETRY)
+        collectors.send([b"x"], 3 * RETRY)
+        assert end.recv(10) == b"x"
+        with monkeypatch.context() as patched:
+            patched.setattr(namespaces, "find", failing)
+            collectors.tick(4 * RETRY)
+            assert collectors.accounts()[0].trouble == "[Errno 24] Too many open files"
+
+
+@needs_root
+def test_a_device_that_is_called_otherwise_is_left(end: socket.socket) -> None:
+    with Collectors([at(end, device="lo")]) as collectors:
+        ready(collectors)
+        (outlet,) = collectors._outlets
+        way = outlet._way
+        collectors.tick(RETRY)
+        assert outlet._way is way
+        assert way is not None
+        assert way.device() == "lo"
+        way._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"\0")
+        assert way.device() == ""
+        collectors.tick(2 * RETRY)
+        assert outlet._way is not way
+        collectors.send([b"x"], 2 * RETRY)
+        assert end.recv(10) == b"x"
