@@ -130,10 +130,14 @@ class Agent:
 
     def heard(self) -> Counter[str]:
         """Samples by kind since the last call."""
-        found: Counter[str] = Counter()
+        return Counter(kind for datagram in self.datagrams() for kind in kinds(datagram))
+
+    def datagrams(self) -> list[bytes]:
+        """What came since the last call."""
+        found = []
         while True:
             try:
-                found.update(kinds(self._heard.recv(65536)))
+                found.append(self._heard.recv(65536))
             except BlockingIOError:
                 return found
 
