@@ -373,6 +373,12 @@ FIELDS: tuple[Field, ...] = (
     Field("restarts", "counter", "int", "", "times that the exporter began anew", "table exporters: sequence numbers"),
     Field("rates", "label", "ints", "", "sampling rates seen, at most eight", "table exporters"),
     Field("sampler_drops", "counter", "int", "", "samples that the agent dropped", "table records: sFlow drops"),
+    Field("src_entity", "label", "int", "", "data source 3:N of the unit or container that sent it", "table records: sFlow extended_entities"),
+    Field("dst_entity", "label", "int", "", "data source 3:N of the unit or container that it went to", "table records: sFlow extended_entities"),
+    Field("since_sample", "gauge", "int", "us", "time since the sample before of the same connection", "table records: fleutan's sFlow tcp_deltas"),
+    Field("segs_out_since", "gauge", "int", "segments", "sent since that sample", "table records: fleutan's sFlow tcp_deltas"),
+    Field("retrans_since", "gauge", "int", "segments", "sent again since that sample", "table records: fleutan's sFlow tcp_deltas"),
+    Field("rtt_change", "gauge", "int", "us", "by how much the round-trip time grew since that sample", "table records: fleutan's sFlow tcp_deltas"),
     # -- the past (tables of the lake, and answers of modules)
     Field("time", "label", "int", "ns", "when the row's interval began, or when it happened (UTC)", "tables of the lake"),
     Field("interval", "gauge", "int", "us", "how long the row's interval was", "tables of the lake"),

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.captures import CAPTURES, needs_captures
 from tests.exporting import AT_NS, EXPORTER, batch, sent, sflow
-from tests.exports.sflowtool.received import PACKET, counter_element, counters, discard, flow, header
+from tests.exports.sflowtool.received import PACKET, counter_element, counters, discard, flow, flow_element, header
 from tests.protocols.netflow.making import record_5, set_of, template, v5, v9, v10
 
 from fleutan.analysis.scaling import scaled
@@ -100,6 +100,22 @@ def test_a_record_has_words_for_numbers() -> None:
         "reason": "acl",
     }
     assert (row["sampling_rate"], row["start_ns"]) == (None, None)
+
+
+def test_owners_and_deltas_of_samples_are_as_those_of_this_hosts_flows() -> None:
+    owner, deltas = 32473 << 12 | 1, 32473 << 12 | 2
+    held = flow_element(owner, 77, 1000, 9, 5, b"curl", b"web.service", b"")
+    other = flow_element(owner, 78, 0, 9, 5, b"nc", b"\xff\0", b"")
+    found = records(sflow(flow(held, flow_element(deltas, 5, 6, 7, 8, -9)), flow(other), flow(header())))
+    told = [
+        {name: row[name] for name in ("pid", "comm", "unit", "container", "uid", "retrans_since", "rtt_change_us")}
+        for row in (dict.fromkeys(("container",)) | row for row in found.rows())
+    ]
+    assert [[*one.values()] for one in told] == [
+        [77, "curl", "web.service", None, 1000, 7, -9],
+        [78, "nc", "\ufffd", None, 0, None, None],
+        [None] * 7,
+    ]
 
 
 def test_columns_are_those_that_are_always_there_and_those_that_something_knows() -> None:

@@ -164,6 +164,47 @@ def test_what_tcp_says_of_a_connection() -> None:
     assert [found[name] for name in names] == list(range(10, 21))
 
 
+def owner(*numbers: int, texts: tuple[bytes, ...] = (b"curl", b"web.service", b"")) -> Any:
+    return flow_element(32473 << 12 | 1, *numbers, *texts)
+
+
+def test_who_holds_the_socket() -> None:
+    many = b"x" * 400
+    found = samples(
+        flow(owner(77, 1000, 9, 5)),
+        flow(owner(2**32 - 1, 2**32 - 1, 0, 0, texts=(b"", b"", b""))),
+        flow(header()),
+        flow(owner(78, 0, 10, 6, texts=(many, b"\xff", many))),
+    )
+    assert column(found, "pid") == [77, None, None, 78]
+    assert column(found, "uid") == [1000, None, None, 0]
+    assert column(found, "cookie") == [9, None, None, 10]
+    assert column(found, "cgroup_id") == [5, None, None, 6]
+    assert column(found, "comm") == [b"curl", None, None, b"x" * 16]
+    assert column(found, "unit") == [b"web.service", None, None, b"\xff"]
+    assert column(found, "container") == [None, None, None, b"x" * 255]
+
+
+def test_how_the_connection_fared_since_the_sample_before() -> None:
+    deltas = (32473 << 12 | 2, 1500, 20, 2, 300)
+    found = samples(flow(flow_element(*deltas, -7)), flow(flow_element(deltas[0], *[2**32 - 1] * 4, 0)))
+    told = {name: column(found, name) for name in ("since_sample", "segs_out_since", "retrans_since", "rtt")}
+    assert told == {
+        "since_sample": [1_500_000, None],
+        "segs_out_since": [20, None],
+        "retrans_since": [2, None],
+        "rtt": [300, None],
+    }
+    assert column(found, "rtt_change") == [-7, 0]
+    ones = samples(flow(flow_element(2209, 1, *[2**32 - 1] * 11)))
+    assert column(ones, "rtt") == column(ones, "mss") == [None]
+
+
+def test_which_data_source_it_belongs_to() -> None:
+    found = samples(flow(flow_element(2210, 3, 100_001, 0, 0)), flow(flow_element(2210, 0, 0, 3, 100_002)))
+    assert (column(found, "src_entity"), column(found, "dst_entity")) == ([100_001, None], [None, 100_002])
+
+
 def test_samples_without_a_header_sum_up_their_packet() -> None:
     ethernet = flow_element(2, 64, *MACS, 0x0800)
     four = one(samples(flow(ethernet, flow_element(3, 46, 6, *FOUR, 10, 20, 18, 40))))

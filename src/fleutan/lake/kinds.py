@@ -67,6 +67,8 @@ _FLOW = (
 _PACKET = (
     *("ds_class", "ds_index", "sample_pool", "sampler_drops", "reason", "queue", "mss", "rcv_mss", "unacked", "lost"),
     *("retrans", "pmtu", "rtt", "rtt_var", "min_rtt", "cwnd", "reordering", "header", "link_type"),
+    *("pid", "comm", "unit", "container", "uid", "cookie", "cgroup_id", "since_sample", "segs_out_since"),
+    *("retrans_since", "rtt_change", "src_entity", "dst_entity"),
 )
 _ACCOUNT = (
     *("exporter", "agent", "protocol", "domain", "datagrams", "octets", "flow_records", "packet_samples"),

@@ -54,6 +54,8 @@ _WORDS: Mapping[str, Looked] = {
     "tunnel": Looked(TUNNELS),
     "reason": Looked(REASONS),
 }
+#: Numbers that are below 0 now and then.
+_SIGNED = frozenset({"rtt_change"})
 _MACS = ("src_mac", "dst_mac")
 _MAC_BITS = 48
 #: Of so many rows one is looked at first for the addresses that there are.
@@ -71,7 +73,8 @@ FIELDS = (
     *("reverse_packets", "reverse_bytes", "direction", "tunnel", "tunnel_id", "inner_proto", "inner_src"),
     *("inner_sport", "inner_dst", "inner_dport", "ds_class", "ds_index", "sample_pool", "sampler_drops", "reason"),
     *("queue", "mss", "rcv_mss", "unacked", "lost", "retrans", "pmtu", "rtt", "rtt_var", "min_rtt", "cwnd"),
-    "reordering",
+    *("reordering", "pid", "comm", "unit", "container", "uid", "cookie", "cgroup_id", "since_sample", "segs_out_since"),
+    *("retrans_since", "rtt_change", "src_entity", "dst_entity"),
 )
 #: The datagram of each record while records are put in order.
 _PLACE = "datagram"
@@ -209,7 +212,11 @@ def _column(name: str, records: Records) -> Column:
     if name not in records.values:
         return unknown(name, records.rows)
     values, known = records.values[name], records.known.get(name)
-    if values.ndim == 1 and values.min(initial=0) < 0:  # beyond 63 bits: no count and no time is so large
+    if values.dtype.kind == "S":
+        return _text(values, known)
+    if (
+        name not in _SIGNED and values.ndim == 1 and values.min(initial=0) < 0
+    ):  # beyond 63 bits: no count and no time is so large
         known = both(known, values >= 0)
     if name in _MACS:
         return _mac(values, known)
@@ -224,6 +231,14 @@ def _family(records: Records) -> Column:
     codes = np.where(address.is_ipv4(records.values["src"]), 0, 1).astype(np.int32)
     known: Any = records.known.get("src")
     return Column(codes if known is None else np.where(known, codes, -1), None, ("ipv4", "ipv6"))
+
+
+def _text(values: Values, known: Known | None) -> Column:
+    known = both(known, values != b"")
+    distinct, place = np.unique(values[known], return_inverse=True)
+    codes = np.full(len(values), -1, np.int32)
+    codes[known] = place
+    return Column(codes, None, tuple(one.decode("utf-8", "replace") for one in distinct.tolist()))
 
 
 def _mac(values: Values, known: Known | None) -> Column:

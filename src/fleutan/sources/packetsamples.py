@@ -10,6 +10,7 @@ import numpy as np
 
 from fleutan.protocols.datagrams import Datagrams
 from fleutan.protocols.sflow.columns import HEADER, HEADER_PROTOCOL, INTERNAL, Packets, Read, Walk
+from fleutan.protocols.spans import Spans
 from fleutan.records import Known, Records, Values, fill
 from fleutan.sources.sampled import columns_of, with_headers
 from fleutan.sources.words import both
@@ -42,6 +43,16 @@ NAMES = {
     "extended_vni_ingress.vni": "tunnel_id",
     "extended_vni_egress.vni": "tunnel_id",
     "extended_egress_queue.queue": "queue",
+    "extended_entities.src_ds_index": "src_entity",
+    "extended_entities.dst_ds_index": "dst_entity",
+    "socket_owner.pid": "pid",
+    "socket_owner.uid": "uid",
+    "socket_owner.cookie": "cookie",
+    "socket_owner.cgroup": "cgroup_id",
+    "tcp_deltas.elapsed": "since_sample",
+    "tcp_deltas.segs_out": "segs_out_since",
+    "tcp_deltas.retrans": "retrans_since",
+    "tcp_deltas.rtt_change": "rtt_change",
     **{
         f"extended_tcp_info.{theirs}": ours or theirs
         for theirs, ours in (
@@ -49,7 +60,10 @@ NAMES = {
             *(("rtt", ""), ("rttvar", "rtt_var"), ("snd_cwnd", "cwnd"), ("reordering", ""), ("min_rtt", "")),
         )
     },
+    "tcp_deltas.rtt": "rtt",
 }
+#: Texts of structures, the catalogue's names, and octets of them that are looked at.
+TEXTS = {"comm": 16, "unit": 255, "container": 255}
 #: What samples without a header say of the packet, and is asked for after it.
 SUMMED_UP = {
     "sampled_ethernet.src_mac": "src_mac",
@@ -72,7 +86,14 @@ _TRANSPORT = {"src_port": ("sport", _WITH_PORTS), "dst_port": ("dport", _WITH_PO
 #: Where the header of a sample lies in the walk's octets, how long it is, and what it begins with (sFlow's number).
 HEADER_AT, HEADER_SIZE, HEADER_KIND = "header_at", "header_size", "header_kind"
 #: Numbers that stand for none.
-_FILLERS = {"vlan": 0xFFFF_FFFF, "out_vlan": 0xFFFF_FFFF, "sampling_rate": 0}
+_ONES = 0xFFFF_FFFF
+_FILLERS = {
+    **{name: _ONES for theirs, name in NAMES.items() if theirs.startswith(("extended_tcp_info.", "tcp_deltas."))},
+    **dict.fromkeys(("vlan", "out_vlan", "pid", "uid"), _ONES),
+    **dict.fromkeys(("sampling_rate", "cookie", "cgroup_id", "src_entity", "dst_entity"), 0),
+}
+#: What the catalogue has in other units.
+_FACTORS = {"since_sample": 1000}
 
 
 def packet_samples(read: Read, datagrams: Datagrams) -> Records:
@@ -97,7 +118,12 @@ def _records(packets: Packets, walk: Walk, datagrams: Datagrams) -> Records:
     for name, end in (("in_if", "input"), ("out_if", "output")):
         fill(records, name, *_interface(found, end))
     for name, values, known in columns_of(found, NAMES):
-        fill(records, name, values, both(known, values != _FILLERS[name]) if name in _FILLERS else known)
+        some = both(known, values != _FILLERS[name]) if name in _FILLERS else known
+        fill(records, name, values * _FACTORS[name] if name in _FACTORS else values, some)
+    for name, most in TEXTS.items():
+        if (text := strings.get(f"socket_owner.{name}")) is not None:
+            words, rows = texts(text.spans, most), text.rows
+            fill(records, name, words, words != b"", rows if len(rows) < records.rows else None)
     if HEADER in strings:
         header = strings[HEADER]
         kinds = found.values[HEADER_PROTOCOL][header.rows]
@@ -110,6 +136,17 @@ def _records(packets: Packets, walk: Walk, datagrams: Datagrams) -> Records:
             fill(records, name, values, known)
     _transport(found, records)
     return records
+
+
+def texts(spans: Spans, most: int) -> Values:
+    """The strings, so many octets of each, as a column of bytes ``(n,)``."""
+    size = max(1, min(most, int(spans.sizes.max(initial=0))))
+    if not len(spans.octets):
+        return np.zeros(spans.rows, f"S{size}")
+    places = np.arange(size)
+    octets = spans.octets[np.minimum(spans.starts[:, None] + places, len(spans.octets) - 1)]
+    octets = np.where(places < spans.sizes[:, None], octets, 0).astype(np.uint8)
+    return np.ascontiguousarray(octets).view(f"S{size}").reshape(-1)
 
 
 def _transport(found: Records, records: Records) -> None:

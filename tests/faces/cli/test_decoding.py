@@ -27,7 +27,7 @@ from tests.protocols.netflow.making import RECORD, record_5, set_of, template, v
 from tests.sources.test_exporters import counter, flow, sflow
 
 from fleutan.faces.cli import main
-from fleutan.faces.cli.decoding import missing
+from fleutan.faces.cli.decoding import missing, predicate_of
 from fleutan.protocols.capture.writing import pcap_header, pcap_records
 from fleutan.protocols.enclosing import enclosed4
 from fleutan.protocols.spans import joined
@@ -131,8 +131,8 @@ def test_a_file_may_be_played_in_its_own_time(run: Run, mixed: str) -> None:
     [
         (["-o", "bytes"], 2, "-o goes with --flows and --csv"),
         (["--csv", "-o", "byts"], 2, "did you mean bytes"),
-        (["--csv", "-o", "pid"], 2, "pid is not known of what exporters send"),
-        (["pid = 5"], 2, "pid is not known of what exporters send"),
+        (["--csv", "-o", "exe"], 2, "exe is not known of what exporters send"),
+        (["exe = x"], 2, "exe is not known of what exporters send"),
         (["packets ="], 2, "packets ="),
         (["-f", "nowhere"], 2, "a target is HOST/PORT"),
         (["-r", "/nowhere.pcap"], 1, "/nowhere.pcap"),
@@ -423,3 +423,10 @@ def test_chosen_fields_in_the_words_of_sflowtool(run: Run, name: str) -> None:
     expected = path.read_text(encoding="latin-1")
     typed = ("-r", str(CAPTURES / "sflow" / f"{name}.pcap"), "--compat", "--utc", "-L", ",".join(FIELDS))
     assert run(*typed) == (0, expected, "")
+
+
+def test_owners_are_asked_for_as_what_samples_know() -> None:
+    predicate = predicate_of("comm = curl and retrans_since > 0")
+    assert predicate
+    assert predicate.fields == {"comm", "retrans_since"}
+    assert predicate.owner_fields == frozenset()

@@ -187,8 +187,8 @@ def predicate_of(text: str) -> Predicate | None:
     from fleutan.query.filter import EXPORTED_SYNONYMS, parse
     from fleutan.query.predicate import compile as compiled
 
-    predicate = compiled(parse(text, EXPORTED_SYNONYMS))
-    for name in sorted(predicate.owner_fields or predicate.fields):
+    predicate = compiled(parse(text, EXPORTED_SYNONYMS), owners_beside=False)
+    for name in sorted(predicate.fields):
         known(name)
     return predicate
 
