@@ -118,8 +118,8 @@ def _records(packets: Packets, walk: Walk, datagrams: Datagrams) -> Records:
     for name, end in (("in_if", "input"), ("out_if", "output")):
         fill(records, name, *_interface(found, end))
     for name, values, known in columns_of(found, NAMES):
-        some = both(known, values != _FILLERS[name]) if name in _FILLERS else known
-        fill(records, name, values * _FACTORS[name] if name in _FACTORS else values, some)
+        said = both(known, values != _FILLERS[name]) if name in _FILLERS else known
+        fill(records, name, values * _FACTORS[name] if name in _FACTORS else values, said)
     for name, most in TEXTS.items():
         if (text := strings.get(f"socket_owner.{name}")) is not None:
             words, rows = texts(text.spans, most), text.rows
