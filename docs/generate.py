@@ -18,7 +18,9 @@ import click
 from fleutan import __version__
 from fleutan.analysis.rules import THRESHOLDS
 from fleutan.config.sections import Config, Entry
+from fleutan.exports import statsd
 from fleutan.exports.como import FORMATS
+from fleutan.exports.metrics import COUNTER, FAMILIES, GAUGE, INFO, INFORMATION, Family, Metric, unit
 from fleutan.faces.cli import CONTEXT, cli
 from fleutan.fields import FIELDS
 from fleutan.lake.retention import DAY, DEFAULTS
@@ -238,6 +240,65 @@ def _with(page: str, what: str, lines: list[str]) -> str:
     return "\n".join([before + begin + lines[0], *lines[1:], end + after])
 
 
+#: What metrics of a structure are of, by how its name begins, and the label that tells one from others.
+SUBJECTS = {
+    "virt_node": ("host", ""),
+    **dict.fromkeys(("host", "mib2", "nvidia"), ("host", "")),
+    "virt": ("unit", "UNIT"),
+    "app": ("app", "APP"),
+    "": ("interface", "DEV"),
+}
+METRICS = """
+What each output of `fleutan agent` calls what it tells; which outputs there are, and what they do when a server fails,
+is told in [outputs](outputs.md). Names are made by the same rules everywhere:
+
+| | Name | Values |
+|---|---|---|
+| OpenMetrics | as below, with labels; of containers and pods `unit` is `container` and `pod` | base units |
+| InfluxDB | measurement `STRUCTURE`, field `FIELD`; of a list `STRUCTURE_LIST` with a tag `item` | as sFlow has them |
+| Elasticsearch | `fleutan.STRUCTURE.FIELD` | as sFlow has them |
+| StatsD, Graphite | as below; HOST is the host's name, DEV a device's; odd characters are `_` | base units |
+
+A structure's name is the heading. StatsD is sent what counters grew by, Graphite how they stand.
+"/ 1,000" is what a value of sFlow is divided by to be in the base unit. What is not known is not told.
+"""
+
+
+def metrics_page() -> str:
+    """Every metric as each output calls it."""
+    parts = [NOTE, "# Metrics", METRICS.strip()]
+    head = [
+        "| OpenMetrics | Type | InfluxDB, Elasticsearch | Unit | StatsD, Graphite | Meaning |",
+        "|---|---|---|---|---|---|",
+    ]
+    for structure in dict.fromkeys(family.structure for family in FAMILIES):
+        rows = [_metric(family) for family in FAMILIES if family.structure == structure]
+        parts += [f"## {structure}", "\n".join([*head, *rows])]
+    information = Metric("unit", INFORMATION, (), 1).name
+    parts.append(f"Besides, `{information}_info` and its like for other subjects have what a data source is called.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _metric(family: Family) -> str:
+    subject, own = next(said for begin, said in SUBJECTS.items() if family.structure.startswith(begin))
+    metric = Metric(subject, family, (), 0)
+    ending = {COUNTER: "_total", INFO: "_info", GAUGE: ""}[family.kind]
+    label = f" by `{family.label}`: {', '.join(said for _, said in family.members)}" if family.label else ""
+    fields = [family.members[0][0]] if len(family.members) == 1 else [field for field, _ in family.members]
+    lane = (("lane", "LANE"),) if "." in fields[0] else ()
+    more = (*((family.label, f"{family.label.upper()}"),) * bool(family.label), *lane)
+    dotted = statsd.name("HOST", subject, ((subject, own),) if own else (), family.name, more)
+    measured = unit(metric.name) + _factor(family.divisor)
+    where = ", ".join(f"`{field}`" for field in fields)
+    return f"| `{metric.name}{ending}`{label} | {family.kind} | {where} | {measured} | `{dotted}` | {family.help} |"
+
+
+def _factor(divisor: float) -> str:
+    if divisor == 1:
+        return ""
+    return f", / {divisor:,.0f}" if divisor > 1 else f", x {1 / divisor:,.0f}"
+
+
 def man_page() -> str:
     """The manual page in man(7)."""
     lines = [
@@ -279,6 +340,7 @@ PAGES = {
     "reference/configuration.md": configuration_page,
     "reference/fields.md": fields_page,
     "reference/http.md": http_page,
+    "reference/metrics.md": metrics_page,
     "reference/query.md": query_page,
     "man/fleutan.1": man_page,
 }

@@ -79,7 +79,7 @@ BOUNDS = {
     "how long they are held": held.NS / SECOND,
     "tunnels within tunnels whose headers stay": anonymous_packets.DEPTH,
     "collectors of each kind": agentkeys.COLLECTORS,
-    "octets of sampled packets that wait in the kernel, by BPF": in_kernel("samples", "records"),
+    "octets of sampled packets that wait in the kernel, by BPF": packets_bpf.RING,
     "octets of sampled packets that wait at each device's packet socket": packets_socket.ROOM,
     "devices that BPF samples at a time": packets_bpf._PLACES,
     "octets that wait in a socket of netlink (psample, nflog, drop monitor)": netlink.ROOM,

@@ -10,14 +10,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from tests import bpf
 
+from fleutan.exports import openmetrics
+from fleutan.exports.metrics import metrics
+from fleutan.exports.statsd import graphite
 from fleutan.faces import cli
 from fleutan.faces.cli.flows import Options
 from fleutan.faces.cli.plans import plan
+from fleutan.observed import Counters, Source
 from fleutan.query import filter as filters
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +42,33 @@ def test_generated_pages_are_fresh() -> None:
         [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], check=False, capture_output=True, text=True
     )
     assert (found.returncode, found.stderr) == (0, "")
+
+
+# -- metrics
+
+
+def test_metrics_are_called_as_the_outputs_call_them() -> None:
+    page = (REFERENCE / "metrics.md").read_text()
+    structures: dict[str, dict[str, Any]] = {
+        "host_cpu": {"load_one": 1.0, "cpu_user": 1000, "interrupts": 7},
+        "virt_memory": {"memory": 5},
+        "sfp": {"module_temperature": 40_000, "lanes": [{"index": 1, "tx_power": 5}]},
+        "if_counters": {"ifInOctets": 5, "ifInUcastPkts": 3, "ifIndex": 2},
+    }
+    labels: dict[int, dict[str, str]] = {0: {"dev": "DEV"}, 2: {}, 3: {"unit": "UNIT"}}
+    found = [
+        Counters(Source(ds_class, 2), {name: structures[name]}, labels[ds_class])
+        for ds_class, name in ((2, "host_cpu"), (3, "virt_memory"), (0, "sfp"), (0, "if_counters"))
+    ]
+    for line in openmetrics.text(metrics(found), openmetrics.OPENMETRICS, {}).decode().splitlines():
+        name = re.split(r"[{ ]", line)[0]
+        assert name in ("#", "fleutan_metrics_dropped_series") or name.endswith("_info") or f"`{name}`" in page
+    places = {"load.1": "load.MINUTES", "seconds.user": "seconds.MODE", "watts.1": "watts.LANE"}
+    for dotted in graphite(found, 0, "HOST"):
+        name = dotted.decode().split(" ")[0].replace("packets.unicast", "packets.CAST")
+        for said, meant in places.items():
+            name = name.replace(said, meant)
+        assert f"`{name}`" in page
 
 
 # -- commands
