@@ -422,8 +422,8 @@ def test_trace_has_packets_as_they_were_sampled(mixed: Path) -> None:
     assert [row["time"] for row in found] == [row["time"] for row in SAMPLES]
     some = rows(mixed, "trace", "tcp and has header", topn=5)
     assert [row["proto"] for row in some] == ["tcp"] * 5
-    with pytest.raises(UsageError, match="comm is not kept in samples"):
-        rows(mixed, "trace", "comm = x")
+    with pytest.raises(UsageError, match="proc is not kept in samples"):
+        rows(mixed, "trace", "proc = x")
 
 
 # -- nothing

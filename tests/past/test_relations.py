@@ -70,8 +70,8 @@ def test_what_sums_by_one_end_know(names: tuple[str, ...], side: str) -> None:
 def test_fields_that_no_row_has_are_refused_with_the_nearest() -> None:
     check(("src", "family", "kind", "direction"), ("records",))
     check(("comm", "exporter"), ("records", "flows"))
-    with pytest.raises(UsageError, match=r"comm is not kept in records, samples$"):
-        check(("comm",), ("records", "samples"))
+    with pytest.raises(UsageError, match=r"outcome is not kept in records, samples$"):
+        check(("outcome",), ("records", "samples"))
     with pytest.raises(UsageError, match="tx_segments is not kept in drops"):
         check_plain(("tx_segments", "packets"), "drops")
     check_plain(("family", "flows", "start", "reason"), "drops")
