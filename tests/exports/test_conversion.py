@@ -167,6 +167,14 @@ def test_flows_keep_their_counts_and_frames_lose_theirs() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+def test_ipfix_keeps_what_is_known_of_sockets(version: int) -> None:
+    given = records(2, pid=[7, 8], rtt=[100, 200], comm=[b"curl", b"sshd"])
+    (one, two) = read(*Conversion(version).datagrams(given, NOW_NS))
+    expected = [(7, 100, "curl"), (8, 200, "sshd")] if version == 10 else [(None, None, None)] * 2
+    assert [(row.get("pid"), row.get("rtt_us"), row.get("comm")) for row in (one, two)] == expected
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_datagrams_are_full_and_in_sequence(version: int) -> None:
     conversion = Conversion(version)
     strings = conversion.datagrams(records(1000), NOW_NS) + conversion.datagrams(records(10), NOW_NS + 1)

@@ -12,7 +12,7 @@ from fleutan.past.relations import branches, check, check_plain, disk_names, is_
 def test_a_record_is_one_row_and_a_flow_of_a_host_two() -> None:
     (record,) = branches("records")
     assert record.column("bytes") == "TRY(bytes * coalesce(sampling_rate, 1))"
-    assert (record.column("proto"), record.column("comm"), record.column("kind")) == ('"proto"', "NULL", "'records'")
+    assert (record.column("proto"), record.column("user"), record.column("kind")) == ('"proto"', "NULL", "'records'")
     sent, received = branches("flows")
     assert (sent.column("src_hi"), received.column("src_hi")) == ('"src_hi"', "dst_hi")
     assert (sent.column("sport"), received.column("sport")) == ('"sport"', "dport")

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleutan.protocols.spans import Spans, aligned, joined, number, packed
+from fleutan.protocols.spans import Spans, aligned, joined, number, packed, texts
 
 
 @given(st.lists(st.binary(max_size=9)))
@@ -65,3 +65,9 @@ def test_the_same_octets_may_be_in_several_strings() -> None:
     spans = Spans(octets, np.array([0, 1, 4]), np.array([3, 3, 2]))
     assert packed(spans).tobytes() == b"abcbcdef"
     assert aligned(spans).strings() == [b"abc", b"bcd", b"ef"]
+
+
+@given(st.lists(st.binary(max_size=9)), st.integers(1, 9))
+def test_texts_are_strings_as_numpy_has_them(strings: list[bytes], most: int) -> None:
+    found = texts(joined(strings), most)
+    assert found.tolist() == [one[:most].rstrip(b"\0") for one in strings]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.captures import CAPTURES, needs_captures
-from tests.exporting import AT_NS, EXPORTER, batch, sent, sflow
+from tests.exporting import AT, AT_NS, EXPORTER, batch, flows, sent, sflow
 from tests.exports.sflowtool.received import PACKET, counter_element, counters, discard, flow, flow_element, header
 from tests.protocols.netflow.making import record_5, set_of, template, v5, v9, v10
 
@@ -24,6 +24,7 @@ from fleutan.exports import csv as csv_lines
 from fleutan.exports import json as json_lines
 from fleutan.fields import require
 from fleutan.protocols.netflow.elements import iana, named
+from fleutan.protocols.netflow.encoding import Sender, encode
 from fleutan.protocols.recognise import NETFLOW, SFLOW
 from fleutan.sources.exported import ALWAYS, FIELDS, Exporters, decoded, placed, table
 from fleutan.sources.recorded import Recorded
@@ -48,6 +49,16 @@ def rows(*payloads: bytes) -> list[dict[str, Any]]:
 def test_every_field_is_in_the_catalogue_once() -> None:
     assert len(set(FIELDS)) == len(FIELDS)
     assert [require(name).name for name in FIELDS] == list(FIELDS)
+
+
+def test_owners_of_sockets_are_words() -> None:
+    columns = flows(src=["10.0.0.7"] * 3, pid=[7, 8, 9], rtt=[120, None, 5])
+    columns.values["comm"] = np.array([b"curl", b"\xff", b""])
+    told = encode(Sender(10, 7), columns, AT).datagrams
+    found = sorted(rows(*told), key=lambda row: row["pid"])
+    assert [row["comm"] for row in found] == ["curl", "\N{REPLACEMENT CHARACTER}", None]
+    assert [row["rtt_us"] for row in found] == [120, None, 5]
+    assert "unit" not in found[0]
 
 
 def test_all_protocols_share_a_table_in_the_order_of_their_datagrams() -> None:

@@ -71,6 +71,13 @@ def test_records_come_under_the_names_of_the_catalogue(version: int) -> None:
     assert column(found, "received") == [AT_NS + 10**9, AT_NS + 2 * 10**9]
 
 
+def test_owners_of_sockets_and_their_connections_come_with_ipfix() -> None:
+    numbers = ("pid", "uid", "cookie", "cgroup_id", "rtt", "rtt_var", "min_rtt", "retrans")
+    there: dict[str, Any] = {name: [None, 10 + place] for place, name in enumerate(numbers)}
+    found = records(*sent(src=["10.0.0.1"] * 2, **there))
+    assert {name: column(found, name) for name in numbers} == there
+
+
 def test_the_vlan_behind_and_the_label_have_names_of_their_own() -> None:
     assert column(records(*sent(src=["10.0.0.1"], post_vlan=[20])), "out_vlan") == [20]
     label = template(300, (70, 3), (1, 8))

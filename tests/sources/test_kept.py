@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.exporting import AGENT, AT_NS, EXPORTER, batch, sent, sflow
+from tests.exporting import AGENT, AT, AT_NS, EXPORTER, batch, flows, sent, sflow
 from tests.exports.sflowtool.received import PACKET, counter_element, counters, discard, flow, flow_element, header
 
 from fleutan.lake.kinds import KINDS
 from fleutan.protocols.datagrams import Datagrams
+from fleutan.protocols.netflow.encoding import Sender, encode
 from fleutan.protocols.sflow.layouts import COUNTER_FORMS
 from fleutan.protocols.sflow.reasons import REASONS
 from fleutan.sources import kept
@@ -49,6 +50,16 @@ def test_each_kind_of_record_is_a_table_of_its_own() -> None:
     assert column(found["records"], "bytes") == [100]
     assert column(found["samples"], "sampling_rate") == [400, 400]
     assert column(found["discards"], "reason") == [REASONS[332]]
+
+
+def test_a_flow_keeps_whose_socket_it_was_but_no_count_of_the_whole_connection() -> None:
+    numbers = ("pid", "uid", "cookie", "cgroup_id", "rtt", "rtt_var", "min_rtt", "retrans")
+    there: dict[str, Any] = {name: [7] for name in numbers}
+    columns = flows(src=["10.0.0.1"], dst=["10.0.0.2"], **there)
+    columns.values["comm"] = np.array([b"curl"])
+    found = tables(batch(*encode(Sender(10, 7), columns, AT).datagrams))["records"]
+    assert set(numbers) - set(found.columns) == {"retrans"}
+    assert (column(found, "comm"), column(found, "rtt")) == (["curl"], [7])
 
 
 def test_nothing_is_no_table() -> None:

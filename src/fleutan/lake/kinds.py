@@ -64,6 +64,8 @@ _FLOW = (
     *("src_as", "dst_as", "post_src", "post_sport", "post_dst", "post_dport", "reverse_packets", "reverse_bytes"),
     *("direction", "tunnel", "tunnel_id", "inner_proto", "inner_src", "inner_sport", "inner_dst", "inner_dport"),
 )
+#: Of a flow's socket; not ``retrans``, which is told since the connection began, so that rows do not add up.
+_SOCKET = ("pid", "uid", "cookie", "cgroup_id", "comm", "unit", "container", "rtt", "rtt_var", "min_rtt")
 _PACKET = (
     *("ds_class", "ds_index", "sample_pool", "sampler_drops", "reason", "queue", "mss", "rcv_mss", "unacked", "lost"),
     *("retrans", "pmtu", "rtt", "rtt_var", "min_rtt", "cwnd", "reordering", "header", "link_type"),
@@ -92,7 +94,7 @@ def _kind(name: str, names: tuple[str, ...], rolled: tuple[str, ...] = ()) -> Ki
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        _kind("records", _FLOW, _ROLLUPS),
+        _kind("records", (*_FLOW, *_SOCKET), _ROLLUPS),
         _kind("samples", (*_FLOW, *_PACKET), _ROLLUPS),
         _kind("discards", (*_FLOW, *_PACKET)),
         _kind("counters", _COUNTERS),

@@ -91,6 +91,16 @@ def wide(spans: Spans, width: int) -> Octets:
     return overlapping[spans.starts - first].view(np.uint8).reshape(-1, width)
 
 
+def texts(spans: Spans, most: int) -> NDArray[np.bytes_]:
+    """``(n,)`` the strings as numpy has them, their first ``most`` octets, padded with NUL."""
+    width = max(min(int(spans.sizes.max(initial=0)), most), 1)
+    if not len(spans.octets):
+        return np.zeros(spans.rows, f"S{width}")
+    block = spans.octets.take(spans.starts[:, None] + np.arange(width), mode="clip")
+    block[np.arange(width) >= spans.sizes[:, None]] = 0
+    return block.view(f"S{width}").reshape(-1)
+
+
 def number(octets: Octets, at: Ints, size: int) -> Ints:
     """The unsigned numbers of ``size`` octets (1 to 8) in network order at ``at``.
 

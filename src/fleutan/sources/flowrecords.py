@@ -23,6 +23,7 @@ NAMES = {
             *("packets", "bytes", "sampling_rate", "start", "end", "in_if", "out_if", "tcp_flags", "tos"),
             *("src_mac", "dst_mac", "vlan", "next_hop", "src_mask", "dst_mask", "src_as", "dst_as", "post_src"),
             *("post_dst", "post_sport", "post_dport", "agent", "reverse_packets", "reverse_bytes", "direction"),
+            *("pid", "uid", "cookie", "cgroup_id", "comm", "unit", "container", "rtt", "rtt_var", "min_rtt", "retrans"),
         ),
         "",
     ),

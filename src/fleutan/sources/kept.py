@@ -26,8 +26,9 @@ from fleutan.table import Reading, Table
 KINDS = {FLOW: ("records", "start"), SAMPLE: ("samples", "end"), DISCARD: ("discards", "end")}
 #: So far before and after its datagram an exporter's time is believed, in ns: clocks are set wrong.
 BEFORE, AFTER = 86_400 * 10**9, 300 * 10**9
-#: Columns that only say when records were.
-_APART = ("start",)
+#: Columns that are not kept: what only says when records were; of flows, too, what is told since the connection
+#: began, so that rows would not add up.
+_APART = {FLOW: ("start", "retrans"), SAMPLE: ("start",), DISCARD: ("start",)}
 #: sFlow's header protocols that capture files have a number for (tcpdump.org): Ethernet, IPv4, IPv6.
 LINK_TYPES = {1: 1, 11: 101, 12: 101}
 #: Types of counters: others are strings, addresses and arrays.
@@ -45,7 +46,8 @@ def tables(found: Decoded, header: int = WHOLE) -> Iterator[Table]:
     reading = Reading("", "", int(found.datagrams.at_ns.max(initial=0)), 0, SOURCE)
     for number, records in apart(found):
         kind, told = KINDS[number]
-        columns = columns_of(records, [name for name in FIELDS if name in records.values and name not in _APART])
+        names = [name for name in FIELDS if name in records.values and name not in _APART[number]]
+        columns = columns_of(records, names)
         if number != FLOW and header:
             columns |= _headers(found, records, header)
         kept = {name: column for name, column in columns.items() if _is_known(column)}

@@ -66,6 +66,21 @@ def some(rows: int = 3, **columns: Any) -> Records:
     return Records(rows, {name: np.array(value, np.int64) for name, value in values.items()}, {})
 
 
+OWNED = st.tuples(st.integers(0, 2**32 - 1), st.binary(max_size=40).filter(lambda text: not text.endswith(b"\0")))
+
+
+@given(st.lists(OWNED, min_size=1, max_size=40), st.integers(100, 400))
+def test_owners_of_sockets_come_back_in_datagrams_no_longer_than_asked(rows: list[tuple[int, bytes]], mtu: int) -> None:
+    numbers, texts = (np.array(column) for column in zip(*rows, strict=True))
+    owned = Records(len(rows), {"pid": numbers.astype(np.int64), "comm": texts}, {})
+    encoded, found = written(Sender(10, 7), owned, mtu=mtu)
+    assert all(len(one) <= mtu for one in encoded.datagrams)
+    known = found.known.get("comm", np.array(["comm" in found.values] * found.rows))
+    comm = found.values.get("comm", np.zeros(found.rows, "S1"))
+    assert (found.values["pid"].tolist(), comm.tolist()) == (numbers.tolist(), texts.tolist())
+    assert known.tolist() == [text != b"" for text in texts.tolist()]
+
+
 @pytest.mark.parametrize("version", [9, 10])
 def test_templates_go_out_once_and_when_they_are_due(version: int) -> None:
     sender, state = Sender(version, 7), State()

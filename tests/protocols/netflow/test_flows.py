@@ -21,7 +21,7 @@ from tests.protocols.netflow.making import (
     v10,
 )
 
-from fleutan.protocols.netflow.elements import element, named
+from fleutan.protocols.netflow.elements import OWN, element, named
 from fleutan.protocols.netflow.flows import ADDRESSES, LABELS, MASKS, NUMBERS, flows
 from fleutan.records import Records
 
@@ -104,7 +104,14 @@ def number_of(name: str) -> tuple[int, ...]:
         return named(name[7].lower() + name[8:]).number, 29305
     if name.startswith("ixia"):
         return next(number for number in range(500) if element(3054, number).name == name), 3054
-    return (named(name).number,)
+    own = {element(OWN, number).name: number for number in range(1, 20)}
+    return (own[name], OWN) if name in own else (named(name).number,)
+
+
+def test_texts_are_read_as_octets_and_empty_ones_are_unknown() -> None:
+    fields = [(number_of(name), text) for name, text in (("processName", b"curl"), ("systemdUnit", b""))]
+    found = flow(*fields, ((1,), b"\0\0\0\1"))
+    assert (found["comm"], "unit" in found) == (b"curl", False)
 
 
 @pytest.mark.parametrize(("column", "four", "six"), ADDRESSES, ids=[column for column, *_ in ADDRESSES])

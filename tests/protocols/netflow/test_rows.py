@@ -21,6 +21,17 @@ def test_groups_fill_rows_in_whatever_order() -> None:
     assert found.known["b"].tolist() == [False, False, False, True]
 
 
+def test_texts_of_all_lengths_fill_rows() -> None:
+    rows = Rows(4)
+    rows.at(np.array([3, 0]))
+    rows.put("a", np.array([b"abc", b"x"]), np.array([True, False]))
+    rows.at(np.array([2]))
+    rows.put("a", np.array([b"longer"]))
+    found = rows.records()
+    assert found.values["a"].tolist() == [b"", b"", b"longer", b"abc"]
+    assert found.known["a"].tolist() == [False, False, True, True]
+
+
 def test_one_group_may_be_all_in_another_order() -> None:
     rows = Rows(3)
     rows.at(np.array([2, 0, 1]))

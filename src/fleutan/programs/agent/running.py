@@ -164,7 +164,7 @@ class Running:
             "memory_kb": used.ru_maxrss,
             "datagrams": stream.sent,
             "samples": dict(stream.told),
-            "flow_records": {one.form: one.told for one in made.records},
+            "flow_records": {one.form: one.exporter.told for one in made.records},
             "refused": {**stream.refused, **refused(made.records)},
             "failures": dict(agent.failures),
             "data_sources": len(agent.parts.schedule),

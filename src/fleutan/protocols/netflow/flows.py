@@ -22,6 +22,7 @@ from fleutan.protocols.netflow.rows import Rows
 from fleutan.protocols.netflow.times import ended, started
 from fleutan.protocols.netflow.wire.groups import Group
 from fleutan.protocols.netflow.wire.templates import Field, places
+from fleutan.protocols.spans import texts
 from fleutan.records import Records
 
 Ints = NDArray[np.int64]
@@ -69,7 +70,19 @@ NUMBERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("post_dport", ("postNAPTDestinationTransportPort",)),
     ("frame_bytes", ("dataLinkFrameSize",)),
     ("frame_type", ("dataLinkFrameType",)),
+    ("pid", ("processId",)),
+    ("uid", ("userId",)),
+    ("cookie", ("socketCookie",)),
+    ("cgroup_id", ("controlGroupId",)),
+    ("rtt", ("tcpSmoothedRoundTripTime",)),
+    ("rtt_var", ("tcpRoundTripTimeVariation",)),
+    ("min_rtt", ("tcpMinimumRoundTripTime",)),
+    ("retrans", ("tcpRetransmittedSegments",)),
 )
+#: Columns that are texts, as octets, and their elements; an empty one is unknown.
+TEXTS = {"comm": "processName", "unit": "systemdUnit", "container": "containerId"}
+#: Octets of a text that are read.
+LONGEST = 254
 #: Columns that are addresses: the elements of IPv4, and of IPv6.
 ADDRESSES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("src", ("sourceIPv4Address", "sourceIPv4Prefix"), ("sourceIPv6Address", "sourceIPv6Prefix")),
@@ -99,7 +112,7 @@ def flows(batch: Batch) -> Records:
     dst next_hop bgp_next_hop post_src post_dst agent`` in halves (``agent`` is whose records a proxy
     sends on), ``sampling_rate`` (one packet of how many), ``start`` and ``end`` (nanoseconds UTC),
     ``src_mask dst_mask``, ``mpls_1`` to ``mpls_10``, and NUMBERS, of which ``icmp`` is type times
-    256 plus code and MAC addresses are numbers of 48 bits.
+    256 plus code and MAC addresses are numbers of 48 bits; and TEXTS, as octets.
     """
     groups = [group for group in batch.of(options=False) if group.rows]
     rows = Rows(sum(group.rows for group in groups))
@@ -135,6 +148,9 @@ def _fields(group: Group, rows: Rows) -> None:
         rows.put(name, *_address(group, pair))
     for name, pair, address in plan.masks:
         rows.put(name, *_mask(group, pair, address))
+    for name, field in plan.texts:
+        octets = texts(group.spans(field), LONGEST)
+        rows.put(name, octets, octets != b"")
     for name, field in plan.labels:
         label, known = group.numbers(field)
         rows.put(name, label >> 4 & 0xF_FFFF, known)
@@ -154,6 +170,7 @@ class _Plan(NamedTuple):
     addresses: dict[str, _Pair]
     masks: list[tuple[str, _Pair, _Pair]]
     labels: list[tuple[str, int]]
+    texts: list[tuple[str, int]]
 
 
 _NONE = -1
@@ -172,6 +189,7 @@ def _plan(fields: tuple[Field, ...]) -> _Plan:
         {name: pair for name, pair in pairs.items() if pair != _NEITHER},
         [one for one in masks if one[1] != _NEITHER],
         [(name, field) for name, field in labels if field != _NONE],
+        [(name, names[element]) for name, element in TEXTS.items() if element in names],
     )
 
 

@@ -87,7 +87,7 @@ def test_packets_become_flows_multiplied_by_their_sampling_rates(version: int) -
         assert kept.kept == []
     found = read(kept)
     four, six = (found.values["proto"] == 6).argmax(), (found.values["proto"] == 17).argmax()
-    assert (found.rows, made.told) == (2, 2)
+    assert (found.rows, made.exporter.told) == (2, 2)
     names = ("packets", "bytes", "sport", "dport", "tos", "in_if", "direction", "domain")
     assert [int(found.values[name][four]) for name in names] == [111, 111 * 100, 40000, 443, 0xB8, 2, 0, 77]
     assert [int(found.values[name][six]) for name in names[:4]] == [7, 7 * len(SIX), 40000, 53]
@@ -198,6 +198,7 @@ def test_numbers_and_templates_go_on_when_it_is_made_anew(version: int) -> None:
         made, _ = outlet(version, kept, exporter=exporter)
         with made:
             made.packets(sampled(FOUR, SIX), 1000.0)
+    assert exporter.told == 4
     found = decode(batch(*kept.kept), State())
     told = accounts(found)
     sequence, advance = told.values["sequence"], told.values["advance"]
@@ -220,7 +221,7 @@ def test_flows_of_more_shapes_than_templates_are_counted() -> None:
     with made:
         made.packets(sampled(FOUR), 0.0)
     assert kept.kept == []
-    assert (made.told, refused([made])) == (0, {"IPFIX: there are more kinds of them than templates": 1})
+    assert (made.exporter.told, refused([made])) == (0, {"IPFIX: there are more kinds of them than templates": 1})
 
 
 @pytest.fixture(params=[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])

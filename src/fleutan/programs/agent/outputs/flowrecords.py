@@ -39,10 +39,15 @@ _NONE = 0xFFFF_FFFF
 
 @dataclass
 class Exporter:
-    """What holds for as long as an exporter runs, whatever else is changed: templates, numbers, and its start."""
+    """What holds for as long as an exporter runs, whatever else is changed: templates, numbers, and its start.
+
+    ``told`` are the flow records that were sent, ``refused`` packets and flows that were not, by the reason.
+    """
 
     sender: Sender
     began: float = field(default_factory=time.monotonic)
+    told: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
 
 
 class FlowRecords:
@@ -64,14 +69,12 @@ class FlowRecords:
     ) -> None:
         self.form = FORMS[version]
         self._collectors = Collectors(collectors)
-        self._exporter = exporter or Exporter(Sender(version, 0))
+        self.exporter = exporter or Exporter(Sender(version, 0))
         self._table = FlowTable(active, idle)
         self._mtu, self._clock_ns = mtu, clock_ns
         self._told_templates = float("-inf")
         self._open: list[bool] = []
         self._held = ExitStack()
-        #: Flow records that were sent, and packets that are none, by the reason.
-        self.told, self.refused = 0, Counter[str]()
 
     def __enter__(self) -> Self:
         self._held.enter_context(self._collectors)
@@ -104,11 +107,11 @@ class FlowRecords:
         return self._collectors.accounts()
 
     def _send(self, flows: Records, now: float, refresh: bool = False) -> None:
-        moment = Moment(self._clock_ns(), int((now - self._exporter.began) * 1000))
-        made = encode(self._exporter.sender, _sound(flows), moment, self._mtu, refresh)
+        moment = Moment(self._clock_ns(), int((now - self.exporter.began) * 1000))
+        made = encode(self.exporter.sender, _sound(flows), moment, self._mtu, refresh)
         if refresh:
             self._told_templates = now
-        self.told += flows.rows - made.unsent
+        self.exporter.told += flows.rows - made.unsent
         self._refuse(NO_TEMPLATE, made.unsent)
         for name, many in made.saturated.items():
             self._refuse(f"{name} larger than its field", many)
@@ -117,7 +120,7 @@ class FlowRecords:
 
     def _refuse(self, reason: str, many: int) -> None:
         if many:
-            self.refused[f"{self.form}: {reason}"] += many
+            self.exporter.refused[f"{self.form}: {reason}"] += many
 
 
 def packets_of(found: Sampled, now_ns: int) -> Records:
@@ -140,14 +143,7 @@ def packets_of(found: Sampled, now_ns: int) -> Records:
                 fill(numbers, ours or name, values, values != _NONE, np.flatnonzero(one.rows))
     with_headers(numbers, everything, found.header, found.protocol)
     of_ip = np.full(numbers.rows, "src" in numbers.values) & numbers.known.get("src", np.True_)
-    return _flows(take(numbers, of_ip))
-
-
-def _flows(numbers: Records) -> Records:
-    flows = for_netflow(numbers, 10, scale=True)
-    for name in (*LABELS, *TEXTS):
-        if name in numbers.values:
-            fill(flows, name, numbers.values[name], numbers.known.get(name))
+    flows = for_netflow(take(numbers, of_ip), 10, scale=True)
     if "tcp_flags" in flows.values:
         flows.known["tcp_flags"] = flows.known.get("tcp_flags", np.True_) & (flows.values["proto"] == 6)
     return flows
@@ -183,4 +179,4 @@ def _utf8(text: bytes) -> bytes:
 
 def refused(outlets: Iterable[FlowRecords]) -> dict[str, int]:
     """What none of them could tell, by the reason."""
-    return {reason: many for one in outlets for reason, many in one.refused.items()}
+    return {reason: many for one in outlets for reason, many in one.exporter.refused.items()}
