@@ -82,7 +82,7 @@ def test_without_a_collector_sflow_goes_nowhere() -> None:
 
 def test_without_an_address_nothing_is_sent() -> None:
     assert problems(elected=None) == [
-        "agent: no address of this host can be the agent's, so nothing is sent; say address"
+        "agent: no address of this host can be the agent's, so no sFlow is sent; say address"
     ]
 
 

@@ -134,7 +134,7 @@ def _interface(tapped: Tapped, found: Rate, sources: list[str]) -> Line:
 
 def _problems(agent: Agent, lacks: Lacks, elected: Elected | None) -> Iterator[Line]:
     if elected is None:
-        yield Line("problem", "agent", "no address of this host can be the agent's, so nothing is sent; say address")
+        yield Line("problem", "agent", "no address of this host can be the agent's, so no sFlow is sent; say address")
     if not (agent.collectors or agent.outputs.ipfix or agent.outputs.netflow9):
         said = "the DNS has named none so far" if agent.dns_sd is not None else "say collectors, or dns_sd"
         yield Line("problem", "collectors", f"there are none, so sFlow goes nowhere; {said}")

@@ -14,7 +14,7 @@ from tests.protocols.packet import stacks
 
 from fleutan.linux.proc import Process
 from fleutan.programs.agent.batches import of_packets
-from fleutan.programs.agent.outputs.flowrecords import REFRESH, Exporter, FlowRecords, packets_of, refused
+from fleutan.programs.agent.outputs.flowrecords import AT_ONCE, REFRESH, Exporter, FlowRecords, packets_of, refused
 from fleutan.programs.agent.outputs.flowtable import FlowTable
 from fleutan.protocols.netflow.accounts import accounts
 from fleutan.protocols.netflow.decoding import decode
@@ -212,6 +212,14 @@ def test_what_has_no_room_goes_early() -> None:
     made.packets(sampled(FOUR), 0.0)
     made.packets(sampled(SIX), 0.0)
     assert read(kept).values["end_reason"].tolist() == [5]
+
+
+def test_many_flows_go_at_the_end_too() -> None:
+    made, kept = outlet()
+    frames = [stacks.ethernet(stacks.TYPE4, stacks.ipv4(17, stacks.udp(53, sport=port))) for port in range(AT_ONCE + 9)]
+    with made:
+        made.packets(sampled(*frames), 0.0)
+    assert sorted(read(kept).values["sport"].tolist()) == list(range(AT_ONCE + 9))
 
 
 def test_flows_of_more_shapes_than_templates_are_counted() -> None:

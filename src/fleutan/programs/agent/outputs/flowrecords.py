@@ -33,6 +33,8 @@ from fleutan.sources.sampled import with_headers
 FORMS = {9: "NetFlow 9", 10: "IPFIX"}
 #: Templates are sent again after so many seconds (RFC 7011, 8.4).
 REFRESH = REFRESH_NS / 10**9
+#: At the end all flows go at once: so many before a pause in seconds, for collectors whose sockets have little room.
+AT_ONCE, PAUSE = 512, 0.005
 #: What sFlow's structures write for a number that is not known.
 _NONE = 0xFFFF_FFFF
 
@@ -82,7 +84,11 @@ class FlowRecords:
 
     def __exit__(self, *trouble: object) -> None:
         with self._held:
-            self._send(self._table.rest(), time.monotonic())
+            rest = self._table.rest()
+            for at in range(0, rest.rows, AT_ONCE):
+                self._send(take(rest, np.arange(at, min(at + AT_ONCE, rest.rows))), time.monotonic())
+                if at + AT_ONCE < rest.rows:
+                    time.sleep(PAUSE)
 
     def counters(self, found: Sequence[Counters], at_ns: int) -> None:
         """Has no place for counters."""
