@@ -117,7 +117,8 @@ class Agent:
         self._heard.setblocking(False)
         environ = {**os.environ, "RUNTIME_DIRECTORY": str(folder / str(port))}
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environ}
-        self._process = subprocess.Popen(inside(NEAR, *command), **quiet)
+        # Not by ``ip netns exec``, which hides control groups.
+        self._process = subprocess.Popen(["nsenter", f"--net=/run/netns/{NEAR}", *command], **quiet)
 
     def cpu(self) -> float:
         """CPU seconds so far (CPUCLOCK_SCHED of include/linux/posix-timers.h), all threads."""
