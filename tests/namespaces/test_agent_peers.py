@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -31,9 +32,11 @@ from fleutan.linux.namespaces import entered, find
 UNIT = "apache2.service"
 GROUP = f"/fln{os.getpid()}.slice/system.slice/{UNIT}"
 PORTS = {"text": 6343, "sfacctd": 6344, "gmond": 6345}
+#: sfacctd writes so often, in seconds.
+REFRESH = 1
 XML, METRICS, PROMETHEUS = 8649, 9464, 9090
-#: Packets that the service sends, octets in them and of their IP packets; one in how many is sampled.
-MANY, SIZE, LONG, ONE_IN = 20_000, 1000, 1028, 20
+#: Packets that the service sends, octets in them and of their frames; one in how many is sampled.
+MANY, SIZE, LONG, ONE_IN = 20_000, 1000, 1046, 20
 #: How far an estimate may be off: five standard deviations of the number of samples.
 OFF = 5 / (MANY / ONE_IN) ** 0.5
 #: A little at a time, so that no collector's socket overflows.
@@ -109,7 +112,7 @@ class Peers:
         file = self.folder / "sfacctd.conf"
         file.write_text(
             f"daemonize: false\nplugins: print\nsfacctd_ip: 127.0.0.1\nsfacctd_port: {PORTS['sfacctd']}\n"
-            "aggregate: dst_port\nsfacctd_renormalize: true\nprint_output: csv\nprint_refresh_time: 1\n"
+            f"aggregate: dst_port\nsfacctd_renormalize: true\nprint_output: csv\nprint_refresh_time: {REFRESH}\n"
             f"print_output_file: {self.folder}/sfacctd.csv\nprint_output_file_append: true\n"
         )
         self._start("sfacctd", "-f", str(file))
@@ -186,8 +189,14 @@ def test_sfacctd_counts_what_was_sent(peers: Peers) -> None:
             rows = [row for row in csv.DictReader(file) if row["DST_PORT"] == "9000"]
         return sum(int(row["PACKETS"]) for row in rows), sum(int(row["BYTES"]) for row in rows)
 
-    until(lambda: (peers.folder / "sfacctd.csv").exists() and abs(counted()[0] - MANY) < OFF * MANY, "all are counted")
-    assert counted()[1] == pytest.approx(MANY * LONG, rel=OFF)
+    def all_counted() -> tuple[int, int] | None:
+        before = counted() if (peers.folder / "sfacctd.csv").exists() else (0, 0)
+        time.sleep(2 * REFRESH + 0.5)
+        return before if before[0] and before == counted() else None
+
+    packets, octets = until(all_counted, "all are counted")
+    assert packets == pytest.approx(MANY, rel=OFF)
+    assert octets == packets * LONG
 
 
 def test_gmond_shows_the_host_and_its_service(peers: Peers) -> None:

@@ -171,7 +171,7 @@ def test_both_ways_of_a_device_are_one_data_source() -> None:
     both = Both(Sampler())
     found = written(FLOW_SAMPLE_EXPANDED, both.batch(0.0))
     told = [(one.named()["ds_index"], one.named()["sample_pool"], one.named()["drops"]) for one in found]
-    assert told == [(5, 1100, 3), (5, 1100, 3), (7, 0, 0)]
+    assert told == [(5, 550, 3), (5, 1100, 3), (7, 0, 0)]
     assert both.batch(0.0) is None
 
 

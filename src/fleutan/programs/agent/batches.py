@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from fleutan.column import Column
 from fleutan.observed import ENTITY, HOST, INTERFACE
+from fleutan.programs.agent.pools import Pools
 from fleutan.protocols.sflow.batches import Sampled, Structure
 from fleutan.protocols.sflow.elements import Element
 from fleutan.protocols.sflow.encoder import encode_element
@@ -169,6 +171,7 @@ class Both:
 
     def __init__(self, sampler: Sockets, told: Told = ALL, owners: Owners | None = None) -> None:
         self._sampler, self._told, self._owners, self._deltas = sampler, told, owners, Deltas()
+        self._pools = Pools()
         self.wait = sampler.wait
 
     def batch(self, _: float) -> Sampled | None:
@@ -178,7 +181,11 @@ class Both:
             return None
         if self._owners is not None:
             found = with_owners(self._deltas.of(found), self._owners)
-        return of_packets(found, self._sums(), self._told)
+        sums = self._sums()
+        made = of_packets(found, sums, self._told)
+        pool = self._pools.each(made.head["ds_index"], made.head["sample_pool"])
+        self._pools.forget(frozenset(sums))
+        return replace(made, head={**made.head, "sample_pool": pool})
 
     def _sums(self) -> dict[int, Totals]:
         sums: dict[int, Totals] = {}
