@@ -7,6 +7,7 @@ broke, or whose device or namespace is another by now, is opened anew after some
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
@@ -25,6 +26,8 @@ from fleutan.sources.lookups import OURS, Lookups, Place, Question, numeric
 RETRY, KNOWN = 7.0, 60.0
 #: Datagrams that leave at once: the usual room of a collector's socket (212 kB) holds some ninety of them.
 PIECE = 32
+#: The least time between two of such, in seconds.
+GAP = 0.0005
 #: Reasons of what was not sent that have a count of their own, for each collector.
 REASONS = 64
 UNKNOWN = "its name is not known (yet)"
@@ -98,6 +101,12 @@ class Collectors:
         """Sends some of those that wait."""
         if self._later:
             self.send(self._later.popleft(), now)
+
+    def drain(self, now: float) -> None:
+        """Sends all that wait, with pauses that are as short as may be."""
+        while self._later:
+            time.sleep(GAP)
+            self.more(now)
 
     def accounts(self) -> list[Account]:
         """What went to each so far."""

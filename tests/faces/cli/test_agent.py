@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from tests.faces.cli.test_cli import FLEUTAN, status_of
@@ -116,6 +119,36 @@ def test_where_no_agent_runs(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert capsys.readouterr().out == f"no agent runs (none tells of itself in {tmp_path / 'run'})\n"
     assert status_of("agent", "--status", "--json") == 0
     assert capsys.readouterr().out == ""
+
+
+def asked(capsys: pytest.CaptureFixture[str], wanted: str) -> str:
+    """What ``--status`` says as soon as that is there."""
+    ends = time.monotonic() + 20
+    while wanted not in (text := (status_of("agent", "--status"), capsys.readouterr().out)[1]):
+        assert time.monotonic() < ends, text
+        time.sleep(0.05)
+    return text
+
+
+def test_servers_and_who_asks_for_metrics_are_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "fleutan.toml"
+    with socket.create_server(("127.0.0.1", 0)) as influx:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            metrics = free.getsockname()[1]
+        at = f"http://127.0.0.1:{influx.getsockname()[1]}/write?db=x"
+        outputs = f'metrics = {metrics}\nstatsd = "127.0.0.1:9"\ninflux = "{at}"\n'
+        file.write_text(f"[agent]\npolling = 1\n[agent.outputs]\n{outputs}")
+        with subprocess.Popen([*FLEUTAN, "agent", "--config", str(file), *QUIET], stderr=subprocess.PIPE) as process:
+            try:
+                influx.accept()[0].close()
+                with urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=20) as page:
+                    assert b"fleutan_" in page.read()
+                text = asked(capsys, "metrics were asked for: 1 x 200")
+                (server,) = (line for line in text.splitlines() if line.startswith("InfluxDB"))
+                assert re.search(r" 0 +[1-9]\d* +0 ", server), "none is sent, some wait, none are lost"
+                assert [line.split()[1] for line in text.splitlines() if line.startswith("127.0.0.1:9")] == ["StatsD"]
+            finally:
+                process.kill()
 
 
 def test_it_runs_until_a_signal_and_tells_how_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,12 +9,12 @@ import pytest
 from tests.programs.agent.test_stream import AGENT, Kept, packets
 
 from fleutan.observed import Counters, Source
-from fleutan.programs.agent import GAP, LOOK, REASONS, SOON, TICK, Agent, Parts
+from fleutan.programs.agent import LOOK, REASONS, SOON, TICK, Agent, Parts
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.stream import Stream
 from fleutan.programs.signals import Orders
 from fleutan.protocols.sflow.batches import Sampled
-from fleutan.sources.collectors import PIECE
+from fleutan.sources.collectors import GAP, PIECE
 
 ONE, TWO = Source(0, 1), Source(0, 2)
 
@@ -77,6 +77,7 @@ class Takes:
 
     def __init__(self, room: int = 10) -> None:
         self.kept: list[Sampled] = []
+        self.collectors = Pieces()
         self._room = room
 
     def packets(self, sampled: Sampled, now: float) -> None:
@@ -302,8 +303,19 @@ def test_what_is_sent_is_spread_over_half_of_the_time_to_the_next_look() -> None
     assert numbers == [*range(1, 4 * PIECE)]
 
 
+def test_others_that_packets_go_to_send_a_piece_at_a_time_too() -> None:
+    other, device = Takes(), Device()
+    found = agent(Kept(), flows=[device], takers=[other])
+    found.step(0.0)
+    other.collectors.spread([b"x"] * 3 * PIECE, 0.0)
+    found._wait(0.0)
+    assert other.collectors.at_once == [PIECE] * 3
+    assert device.waited[1:] == [*[pytest.approx(LOOK / 4)] * 2, pytest.approx(LOOK / 2)]
+
+
 def test_what_waits_at_the_end_is_sent_with_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     slept, orders, kept = list[float](), Orders(), Pieces()
+    monkeypatch.setattr("fleutan.sources.collectors.time.sleep", slept.append)
     monkeypatch.setattr("fleutan.programs.agent.time.sleep", slept.append)
     found = agent(kept, ready=[Transactions(100 * PIECE)])
     found.step(0.0)

@@ -195,6 +195,10 @@ def _status(one: Mapping[str, Any], look: Look) -> Iterator[str]:
         yield look.cut(f"{made}, of sampled packets")
     if one["collectors"]:
         yield from tabular(list(_collectors(one["collectors"])), look)
+    if one.get("servers"):
+        yield from tabular(list(_servers(one["servers"])), look)
+    if scrapes := one.get("scrapes"):
+        yield look.cut("metrics were asked for: " + ", ".join(f"{many:,} x {how}" for how, many in scrapes.items()))
     if held := one.get("privileges"):
         said = ", ".join(held["capabilities"]) or "no capabilities"
         yield look.cut(f"user {printable(held['user'])} with {said}; {held['given_up']} more were given up")
@@ -210,6 +214,14 @@ def _collectors(rows: Sequence[Mapping[str, Any]]) -> Iterator[Strip]:
     yield Strip("DATAGRAMS", [f"{row['sent']:,}" for row in rows], right=True)
     yield Strip("OCTETS", [size(row["octets"]) for row in rows], right=True)
     yield Strip("UNSENT", [f"{sum(row['unsent'].values()):,}" for row in rows], right=True)
+    yield Strip("TROUBLE", [printable(str(row["trouble"])) or "-" for row in rows], floor=8)
+
+
+def _servers(rows: Sequence[Mapping[str, Any]]) -> Iterator[Strip]:
+    yield Strip("SERVER", [printable(str(row["title"])) for row in rows])
+    for key in ("sent", "waiting"):
+        yield Strip(key.upper(), [f"{row[key]:,}" for row in rows], right=True)
+    yield Strip("LOST", [f"{sum(row['lost'].values()):,}" for row in rows], right=True)
     yield Strip("TROUBLE", [printable(str(row["trouble"])) or "-" for row in rows], floor=8)
 
 

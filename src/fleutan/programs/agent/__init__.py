@@ -19,15 +19,13 @@ from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.stream import Stream
 from fleutan.programs.signals import Orders
 from fleutan.protocols.sflow.batches import Sampled
-from fleutan.sources.collectors import Collectors
+from fleutan.sources.collectors import GAP, Collectors
 from fleutan.sources.counters import CounterSource
 
 LOG = logging.getLogger("fleutan.agent")
 #: How often applications' messages are looked for, packets (a batch costs as much as some hundred packets in it), and
 #: everything else; in seconds.
 SOON, LOOK, TICK = 0.1, 0.5, 1.0
-#: The least time between two pieces of what is sent, in seconds.
-GAP = 0.0005
 #: Reasons of failures that have a count of their own.
 REASONS = 256
 T = TypeVar("T")
@@ -62,6 +60,10 @@ class Outlet(Protocol):
 
 class Taker(Protocol):
     """Where sampled packets go besides sFlow; takes without waiting."""
+
+    @property
+    def collectors(self) -> Collectors:
+        """Those that it sends to."""
 
     def packets(self, sampled: Sampled, now: float) -> None:
         """Takes a batch."""
@@ -104,9 +106,8 @@ class Agent:
             self._wait(steady())
         self._take(steady())
         self.parts.stream.flush(steady())
-        while self.parts.collectors.pieces:
-            time.sleep(GAP)
-            self._tried(self.parts.collectors.more, steady())
+        for one in self._ways:
+            self._tried(one.drain, steady())
 
     def step(self, now: float) -> None:
         """Does what is due."""
@@ -155,19 +156,24 @@ class Agent:
         return found
 
     @property
+    def _ways(self) -> list[Collectors]:
+        """All that takes a piece at a time."""
+        return [self.parts.collectors, *(one.collectors for one in self.parts.takers)]
+
+    @property
     def _pause(self) -> float:
         return SOON if self.parts.ready else LOOK
 
     def _wait(self, now: float) -> None:
         """Until there are packets, or something else is due; what is to be sent is spread over half of that time."""
-        collectors = self.parts.collectors
         left = min(self._pause, self._ticked + TICK - now)
-        if pieces := collectors.pieces:
+        if pieces := max(one.pieces for one in self._ways):
             pause = max(left / 2 / pieces, GAP)
             left -= pieces * pause
             for _ in range(pieces):
                 self._rest(pause)
-                self._tried(collectors.more, now)
+                for one in self._ways:
+                    self._tried(one.more, now)
         if left > 0:
             self._rest(left)
 

@@ -9,6 +9,7 @@ import re
 import resource
 import socket
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,11 @@ from fleutan.errors import FleutanError
 from fleutan.programs.agent import Agent
 from fleutan.programs.agent.assembling import Assembly, Say
 from fleutan.programs.agent.auto import StateFile, state
+from fleutan.programs.agent.outputs.elasticsearch import Elasticsearch
 from fleutan.programs.agent.outputs.flowrecords import Exporter, refused
+from fleutan.programs.agent.outputs.influx import Influx
+from fleutan.programs.agent.outputs.metrics import Metrics
+from fleutan.programs.agent.outputs.statsd import Graphite, StatsD
 from fleutan.programs.agent.privileges import Privileges
 from fleutan.programs.agent.resolving import Resolving
 from fleutan.programs.agent.settings import InForce
@@ -31,6 +36,8 @@ from fleutan.sources.service import Service
 
 #: What its file among those of processes is called.
 NAME = "agent"
+#: Outlets that hold what their servers do not take yet.
+SERVERS = (Elasticsearch, Graphite, Influx)
 #: Notes that are remembered, so that each is said once.
 NOTES = 1000
 
@@ -100,8 +107,10 @@ class Running:
         self._tell(self._notes(made))
         self._keep_state(made)
         told = [("sFlow", agent.parts.stream.accounts()), *((one.form, one.accounts()) for one in made.records)]
+        told += [("StatsD", [one.account()]) for one in made.outlets if isinstance(one, StatsD)]
         collectors = [{"form": form, **one._asdict()} for form, accounts in told for one in accounts]
-        self.status.write(self._document(agent, made), {"collectors": collectors})
+        servers = [one.account()._asdict() for one in made.outlets if isinstance(one, SERVERS)]
+        self.status.write(self._document(agent, made), {"collectors": collectors, "servers": servers})
         self.service.alive()
 
     def _discovered(self, now: float) -> bool:
@@ -167,6 +176,7 @@ class Running:
             "flow_records": {one.form: one.exporter.told for one in made.records},
             "refused": {**stream.refused, **refused(made.records)},
             "failures": dict(agent.failures),
+            "scrapes": sum((Counter(one.account()) for one in made.outlets if isinstance(one, Metrics)), Counter()),
             "data_sources": len(agent.parts.schedule),
             "notes": self._notes(made),
             "privileges": self.privileges.document() if self.privileges else None,

@@ -14,7 +14,7 @@ from tests.protocols.packet import stacks
 
 from fleutan.linux.proc import Process
 from fleutan.programs.agent.batches import of_packets
-from fleutan.programs.agent.outputs.flowrecords import AT_ONCE, REFRESH, Exporter, FlowRecords, packets_of, refused
+from fleutan.programs.agent.outputs.flowrecords import REFRESH, Exporter, FlowRecords, packets_of, refused
 from fleutan.programs.agent.outputs.flowtable import FlowTable
 from fleutan.protocols.netflow.accounts import accounts
 from fleutan.protocols.netflow.decoding import decode
@@ -24,7 +24,7 @@ from fleutan.protocols.netflow.flows import flows
 from fleutan.protocols.sflow.batches import Sampled
 from fleutan.protocols.spans import joined
 from fleutan.records import Records
-from fleutan.sources.collectors import Collector, Collectors
+from fleutan.sources.collectors import PIECE, Collector, Collectors
 from fleutan.sources.packets.columns import INTERNAL, Packets
 from fleutan.sources.packets.owning import Owners, with_owners
 
@@ -45,6 +45,10 @@ def sampled(*frames: bytes, at_ns: Sequence[int] = (), egress: Sequence[bool] = 
     kinds = np.array([KINDS.get(one, stacks.ETHERNET) for one in frames])
     head = {name: np.array(column) for name, column in columns.items()}
     return Sampled(head, kinds, lengths, lengths * 0 + 4, joined(frames), known=Records(n, known, {}))
+
+
+#: More flows than go at once.
+MANY = 3000
 
 
 class Kept(Collectors):
@@ -68,7 +72,7 @@ class Kept(Collectors):
 
 def outlet(version: int = 10, kept: Kept | None = None, **more: Any) -> tuple[FlowRecords, Kept]:
     made = FlowRecords(version, (), clock_ns=lambda: AT_NS, **more)
-    made._collectors = kept = kept or Kept()
+    made.collectors = kept = kept or Kept()
     return made, kept
 
 
@@ -216,10 +220,21 @@ def test_what_has_no_room_goes_early() -> None:
 
 def test_many_flows_go_at_the_end_too() -> None:
     made, kept = outlet()
-    frames = [stacks.ethernet(stacks.TYPE4, stacks.ipv4(17, stacks.udp(53, sport=port))) for port in range(AT_ONCE + 9)]
+    frames = [stacks.ethernet(stacks.TYPE4, stacks.ipv4(17, stacks.udp(53, sport=port))) for port in range(MANY)]
     with made:
         made.packets(sampled(*frames), 0.0)
-    assert sorted(read(kept).values["sport"].tolist()) == list(range(AT_ONCE + 9))
+    assert len(kept.kept) > PIECE
+    assert sorted(read(kept).values["sport"].tolist()) == list(range(MANY))
+
+
+def test_many_that_are_due_at_once_leave_a_piece_at_a_time() -> None:
+    made, kept = outlet(idle=15.0)
+    frames = [stacks.ethernet(stacks.TYPE4, stacks.ipv4(17, stacks.udp(53, sport=port))) for port in range(MANY)]
+    made.packets(sampled(*frames), 0.0)
+    made.tick(20.0)
+    assert (len(kept.kept), kept.pieces > 0) == (PIECE, True)
+    kept.drain(20.0)
+    assert read(kept).rows == MANY
 
 
 def test_flows_of_more_shapes_than_templates_are_counted() -> None:

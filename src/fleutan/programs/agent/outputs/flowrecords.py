@@ -33,8 +33,6 @@ from fleutan.sources.sampled import with_headers
 FORMS = {9: "NetFlow 9", 10: "IPFIX"}
 #: Templates are sent again after so many seconds (RFC 7011, 8.4).
 REFRESH = REFRESH_NS / 10**9
-#: At the end all flows go at once: so many before a pause in seconds, for collectors whose sockets have little room.
-AT_ONCE, PAUSE = 512, 0.005
 #: What sFlow's structures write for a number that is not known.
 _NONE = 0xFFFF_FFFF
 
@@ -70,7 +68,7 @@ class FlowRecords:
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.form = FORMS[version]
-        self._collectors = Collectors(collectors)
+        self.collectors = Collectors(collectors)
         self.exporter = exporter or Exporter(Sender(version, 0))
         self._table = FlowTable(active, idle)
         self._mtu, self._clock_ns = mtu, clock_ns
@@ -79,16 +77,13 @@ class FlowRecords:
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
-        self._held.enter_context(self._collectors)
+        self._held.enter_context(self.collectors)
         return self
 
     def __exit__(self, *trouble: object) -> None:
         with self._held:
-            rest = self._table.rest()
-            for at in range(0, rest.rows, AT_ONCE):
-                self._send(take(rest, np.arange(at, min(at + AT_ONCE, rest.rows))), time.monotonic())
-                if at + AT_ONCE < rest.rows:
-                    time.sleep(PAUSE)
+            self._send(self._table.rest(), time.monotonic())
+            self.collectors.drain(time.monotonic())
 
     def counters(self, found: Sequence[Counters], at_ns: int) -> None:
         """Has no place for counters."""
@@ -102,15 +97,15 @@ class FlowRecords:
 
     def tick(self, now: float) -> None:
         """Sends the flows that are due, and templates: now and then, and to those that can be reached again."""
-        self._collectors.tick(now)
-        before, self._open = self._open, [not one.trouble for one in self._collectors.accounts()]
+        self.collectors.tick(now)
+        before, self._open = self._open, [not one.trouble for one in self.collectors.accounts()]
         new = [one and not (before and before[place]) for place, one in enumerate(self._open)]
         refresh = any(new) or now - self._told_templates >= REFRESH
         self._send(self._table.due(now), now, refresh)
 
     def accounts(self) -> list[Account]:
         """What went to each collector."""
-        return self._collectors.accounts()
+        return self.collectors.accounts()
 
     def _send(self, flows: Records, now: float, refresh: bool = False) -> None:
         moment = Moment(self._clock_ns(), int((now - self.exporter.began) * 1000))
@@ -122,7 +117,7 @@ class FlowRecords:
         for name, many in made.saturated.items():
             self._refuse(f"{name} larger than its field", many)
         if made.datagrams:
-            self._collectors.send(made.datagrams, now)
+            self.collectors.spread(made.datagrams, now)
 
     def _refuse(self, reason: str, many: int) -> None:
         if many:
