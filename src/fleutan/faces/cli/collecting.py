@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from fleutan.exports import json
 from fleutan.faces.cli import configured
 from fleutan.faces.cli.configured import Held
 from fleutan.faces.cli.decoding import missing
-from fleutan.faces.cli.figures import printable, utc
+from fleutan.faces.cli.figures import utc
 from fleutan.faces.cli.lakes import lake_of
 from fleutan.faces.cli.pages import Look, collectors
+from fleutan.faces.cli.saying import say_notes
 from fleutan.faces.cli.terminal import screen
 from fleutan.fields import require
 from fleutan.lake.apart import Apart
@@ -86,7 +87,7 @@ def collects(held: Held, orders: Orders, service: Service) -> None:
             accounts = collect(source, backlog, collector, lake, orders, looked, reload)
             service.stopping("writing what came")
             now_and_then.end()
-        say([*missing(accounts), *notes(backlog.account(), collector, lake.account())])
+        say_notes([*missing(accounts), *notes(backlog.account(), collector, lake.account())])
 
 
 def limits_of(config: Config) -> Limits:
@@ -101,10 +102,10 @@ def _reloaded(held: Held, collector: Collector) -> Mapping[str, Keep] | None:
     """
     before = held.words
     if trouble := held.again():
-        say([trouble])
+        say_notes([trouble])
     collector.header = held.words["headers"]
     if changed := [name for name, was in before.items() if held.words[name] != was and name != "headers"]:
-        say([f"{', '.join(changed)}: changed in the file, and taken over when collecting is started again"])
+        say_notes([f"{', '.join(changed)}: changed in the file, and taken over when collecting is started again"])
     return configured.keep(held.config)
 
 
@@ -124,7 +125,7 @@ class Ordering:
         self._apart.tick()
         if self._apart.trouble != self._said:
             self._said = self._apart.trouble
-            say([self._said] if self._said else ())
+            say_notes([self._said] if self._said else ())
         if now_ns - self._kept_ns >= MEMORY_NS:
             self._kept_ns = now_ns
             self._keep()
@@ -141,7 +142,7 @@ class Ordering:
         try:
             self._memory.save(self._collector.exporters.netflow)
         except (FleutanError, OSError) as error:  # rows are not at stake: templates come again
-            say([f"what is known of exporters is not kept: {error}"])
+            say_notes([f"what is known of exporters is not kept: {error}"])
 
 
 def imports(words: Mapping[str, Any], ports: Sequence[int]) -> None:
@@ -149,7 +150,7 @@ def imports(words: Mapping[str, Any], ports: Sequence[int]) -> None:
     with Recorded(words["read"], ports) as source, Signals() as signals:
         with Writer(lake_of(words["lake"]), NAME, Limits(many=MANY)) as lake:
             collector = imported(source, lake, signals, words["headers"])
-        say([*missing(source.accounts()), *notes(Waiting(), collector, lake.account())])
+        say_notes([*missing(source.accounts()), *notes(Waiting(), collector, lake.account())])
 
 
 def tell_status(words: Mapping[str, Any]) -> None:
@@ -180,9 +181,3 @@ def room_of(size: str | None) -> int:
     if octets < 1:
         raise UsageError(f"--queue {size}: nothing could ever wait")
     return octets
-
-
-def say(lines: Iterable[str]) -> None:
-    """Tells whoever started it."""
-    for line in lines:
-        click.echo(f"fleutan: note: {printable(line)}", err=True)

@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from fleutan.faces.cli import configured
 from fleutan.faces.cli.figures import printable, size
 from fleutan.faces.cli.layout import Strip
 from fleutan.faces.cli.pages import Look, summary, tabular
+from fleutan.faces.cli.saying import say, say_notes, say_warnings
 from fleutan.faces.cli.terminal import screen
 from fleutan.observed import Source
 from fleutan.programs.agent.assembling import Assembly, numbers
@@ -106,6 +106,7 @@ def exports(known: InForce) -> None:
     """Exports until a signal ends it."""
     agent = known.effective.agent
     written = {Path(file): text for file, text in ((agent.state_file, ""), (numbers(), no_numbers({}))) if file}
+    say_warnings()
     with Signals() as signals, Status(folder(), NAME) as status:
         kept = drop(agent, written, [status.folder])
         Running(known, signals, say, Service(), status, kept).run()
@@ -153,7 +154,7 @@ def tell_once(known: InForce) -> None:
     for piece in write_text(received, Dialect()):
         sys.stdout.buffer.write(piece)
     sys.stdout.flush()
-    say_all(notes)
+    say_notes(notes)
     if not settings.collectors:
         say("note: no collector is said: --collector HOST sends this")
 
@@ -223,15 +224,3 @@ def _servers(rows: Sequence[Mapping[str, Any]]) -> Iterator[Strip]:
         yield Strip(key.upper(), [f"{row[key]:,}" for row in rows], right=True)
     yield Strip("LOST", [f"{sum(row['lost'].values()):,}" for row in rows], right=True)
     yield Strip("TROUBLE", [printable(str(row["trouble"])) or "-" for row in rows], floor=8)
-
-
-def say(line: str) -> None:
-    """Tells whoever started it; that nobody listens any more is no reason to end."""
-    with suppress(OSError, ValueError):
-        click.echo(f"fleutan: {printable(line)}", err=True)
-
-
-def say_all(lines: Sequence[str]) -> None:
-    """Tells notes, each once."""
-    for line in dict.fromkeys(lines):
-        say(f"note: {line}")

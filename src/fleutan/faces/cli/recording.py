@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import click
-
 from fleutan.faces.cli import configured
 from fleutan.faces.cli.configured import Held
 from fleutan.faces.cli.lakes import lake_of
 from fleutan.faces.cli.record import settings
+from fleutan.faces.cli.saying import say
 from fleutan.lake.apart import Apart
 from fleutan.lake.writer import Writer
 from fleutan.live import host_name
@@ -35,8 +34,3 @@ def records(held: Held, orders: Orders, service: Service) -> None:
         return Told(Writer(root, "record", configured.limits(config), apart=apart), service)
 
     run(asked, opened, orders, say)
-
-
-def say(line: str) -> None:
-    """Tells whoever started it."""
-    click.echo(f"fleutan: {line}", err=True)

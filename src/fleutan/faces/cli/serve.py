@@ -56,22 +56,21 @@ def command(context: click.Context, /, **words: Any) -> None:
     curl 'http://localhost:44444/traffic?time=-10m:0'
     curl 'http://localhost:44444/api/v1/modules/talkers?since=1h&keys=src,dport'
     """
-    import logging
-
     from fleutan.faces.cli.lakes import lake_of
+    from fleutan.faces.cli.saying import say, say_warnings
     from fleutan.faces.web.bounds import Bounds, Node, Service
     from fleutan.faces.web.serving import Listen, serve
     from fleutan.past.jobs import lookups_of
     from fleutan.query.times import parse_duration
 
-    logging.basicConfig(format="fleutan: %(message)s", level=logging.WARNING)
+    say_warnings()
     check_memory(words["memory"])
     bounds = Bounds(words["seconds"], words["rows"], words["memory"], words["concurrent"])
     node = Node(words["name"] or socket.gethostname(), words["location"])
     jobs = lookups_of(configured.of(context).jobs)
     service = Service(lake_of(words["lake"]), bounds, node, parse_duration(words["settle"]), jobs)
     listen = Listen(words["hosts"], words["port"], words["tokens"], words["tls_cert"], words["tls_key"], words["open_"])
-    serve(service, listen, beside(context, words), lambda line: click.echo(f"fleutan: {line}", err=True))
+    serve(service, listen, beside(context, words), say)
 
 
 def beside(context: click.Context, words: Mapping[str, Any]) -> list[Program]:
