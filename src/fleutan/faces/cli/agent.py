@@ -29,7 +29,7 @@ class _Alone(click.Command):
         return super().make_context(*words, **more)
 
 
-@click.command("agent", cls=_Alone, short_help="Export this host's counters and packets as sFlow, IPFIX, NetFlow.")
+@click.command("agent", cls=_Alone, short_help="Export this host as sFlow, IPFIX and NetFlow.")
 @click.option("-c", "--collector", "collectors", multiple=True, metavar="HOST[:PORT]",
               help="Where sFlow goes; again for more.  [default port: 6343]")  # fmt: skip
 @click.option("-f", "--hsflowd", "file", type=_FILE, help="A configuration of Host sFlow (hsflowd.conf), as it is.")
