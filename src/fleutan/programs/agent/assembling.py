@@ -21,7 +21,7 @@ from fleutan.programs.agent import Agent, Outlet, Packets, Parts, Ready
 from fleutan.programs.agent.accelerated import Accelerated
 from fleutan.programs.agent.applications import Applications
 from fleutan.programs.agent.applications import rates as rates_of
-from fleutan.programs.agent.batches import Both, Read, Told, a_moment, of_discards, of_kernel
+from fleutan.programs.agent.batches import Both, Read, a_moment
 from fleutan.programs.agent.election import Elected, elect
 from fleutan.programs.agent.explaining import AUTO, Lack
 from fleutan.programs.agent.listening import Listening
@@ -32,6 +32,9 @@ from fleutan.programs.agent.outputs.metrics import Metrics
 from fleutan.programs.agent.outputs.posting import token
 from fleutan.programs.agent.outputs.statsd import Graphite, StatsD
 from fleutan.programs.agent.rates import Interface, rate
+from fleutan.programs.agent.sampled.discards import of_discards
+from fleutan.programs.agent.sampled.kernel import of_kernel
+from fleutan.programs.agent.sampled.sockets import Told
 from fleutan.programs.agent.schedule import Schedule
 from fleutan.programs.agent.settings import Effective
 from fleutan.programs.agent.stream import Identity, Stream

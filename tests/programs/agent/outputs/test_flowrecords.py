@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from tests.exporting import AT_NS, batch
 from tests.programs.agent.outputs.serving import DEADLINE, until
-from tests.programs.agent.test_batches import owned_packets
+from tests.programs.agent.sampled.test_sockets import owned_packets
 from tests.protocols.packet import stacks
 
 from fleutan.linux.proc import Process
-from fleutan.programs.agent.batches import of_packets
 from fleutan.programs.agent.outputs.flowrecords import REFRESH, Exporter, FlowRecords, packets_of, refused
 from fleutan.programs.agent.outputs.flowtable import FlowTable
+from fleutan.programs.agent.sampled.sockets import of_packets
 from fleutan.protocols.netflow.accounts import accounts
 from fleutan.protocols.netflow.decoding import decode
 from fleutan.protocols.netflow.encoding import Sender
