@@ -30,8 +30,9 @@ from fleutan.faces.cli.pages import Look, summary, tabular
 from fleutan.faces.cli.saying import say, say_notes, say_warnings
 from fleutan.faces.cli.terminal import screen
 from fleutan.observed import Source
-from fleutan.programs.agent.assembling import Assembly, numbers
+from fleutan.programs.agent.assembling import Assembly
 from fleutan.programs.agent.explaining import Line, explain
+from fleutan.programs.agent.opening.counters import numbers
 from fleutan.programs.agent.privileges import drop
 from fleutan.programs.agent.privileges import lines as privileges
 from fleutan.programs.agent.running import NAME, Running, folder
