@@ -17,6 +17,7 @@ from fleutan.programs.agent.outputs.queue import (
     UNFINISHED,
     Account,
     Queue,
+    Queued,
     UnsentError,
 )
 
@@ -193,3 +194,22 @@ def test_one_that_was_not_opened_can_be_closed() -> None:
     waiting.put([b"a"])
     waiting.close()
     assert waiting.account() == Account("peer", 0, {UNFINISHED: 1}, 0, {})
+
+
+def test_an_outlet_ends_its_conversation_after_the_last_piece() -> None:
+    peer = Peer()
+    peer.goes.clear()
+    ends: list[int] = []
+
+    class Outlet(Queued):
+        def put(self, pieces: Sequence[bytes]) -> None:
+            self._queue.put(pieces)
+
+    with Outlet("peer", peer, lambda: ends.append(len(peer.taken)), room=10) as outlet:
+        outlet.put([b"one"])
+        until(lambda: peer.tried)
+        outlet.put([b"four", b"seven", b"eight"])
+        outlet.tick(0.0)
+        assert outlet.account() == Account("peer", 0, {OVERFLOWN: 1}, 3, {}), "there is room for ten octets"
+        peer.goes.set()
+    assert (ends, outlet.account()) == ([3], Account("peer", 3, {OVERFLOWN: 1}, 0, {}))

@@ -6,14 +6,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from fleutan.exports.elasticsearch import INDEX, documents
 from fleutan.observed import Counters
 from fleutan.programs.agent.outputs.posting import Post
-from fleutan.programs.agent.outputs.queue import ROOM, SOONEST, Account, Queue, UnsentError
+from fleutan.programs.agent.outputs.queue import ROOM, SOONEST, Queued, UnsentError
 
 #: Of an answer only this is asked for: it has an entry for each document.
 _WANTED = "filter_path=errors,items.*.status,items.*.error.type"
@@ -23,7 +22,7 @@ _AGAIN = frozenset({429, 500, 502, 503, 504})
 _LONGEST = 64
 
 
-class Elasticsearch:
+class Elasticsearch(Queued):
     """An outlet that posts documents below ``url``; ``with`` opens it.  Raises UsageError for what is no URL of HTTP.
 
     ``key`` is an API key; a name and a password may stand in the URL.
@@ -43,16 +42,8 @@ class Elasticsearch:
         headers = {"Content-Type": "application/x-ndjson"}
         self._post = Post(bulk, headers | ({"Authorization": f"ApiKey {key}"} if key else {}))
         self._host, self._index = host, index
-        self._queue = Queue(f"Elasticsearch at {self._post.title.removesuffix('/_bulk')}", self._send, room, soonest)
-        self._held = ExitStack()
-
-    def __enter__(self) -> Self:
-        self._held.callback(self._post.close)
-        self._held.enter_context(self._queue)
-        return self
-
-    def __exit__(self, *trouble: object) -> None:
-        self._held.close()
+        title = f"Elasticsearch at {self._post.title.removesuffix('/_bulk')}"
+        super().__init__(title, self._send, self._post.close, room, soonest)
 
     def counters(self, found: Iterable[Counters], at_ns: int) -> None:
         """Takes the counters of data sources, read at a time (UTC)."""
@@ -61,10 +52,6 @@ class Elasticsearch:
     def tick(self, now: float) -> None:  # noqa: ARG002  # the conversation has a clock of its own
         """Ends a conversation that takes too long."""
         self._post.tick()
-
-    def account(self) -> Account:
-        """What became of the documents."""
-        return self._queue.account()
 
     def _send(self, pieces: Sequence[bytes]) -> None:
         said = self._post(b"".join(pieces))

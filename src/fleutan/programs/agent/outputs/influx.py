@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
-from typing import Self
 
 from fleutan.exports.influx import lines
 from fleutan.observed import Counters
 from fleutan.programs.agent.outputs.posting import Post
-from fleutan.programs.agent.outputs.queue import ROOM, SOONEST, Account, Queue
+from fleutan.programs.agent.outputs.queue import ROOM, SOONEST, Queued
 
 
-class Influx:
+class Influx(Queued):
     """An outlet that posts lines to ``url``; ``with`` opens it.  Raises UsageError for what is no URL of HTTP.
 
     ``token`` is version 2's; a name and a password may stand in the URL.
@@ -25,16 +23,7 @@ class Influx:
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         self._post = Post(url, headers | ({"Authorization": f"Token {token}"} if token else {}))
         self._host = host
-        self._queue = Queue(f"InfluxDB at {self._post.title}", self._send, room, soonest)
-        self._held = ExitStack()
-
-    def __enter__(self) -> Self:
-        self._held.callback(self._post.close)
-        self._held.enter_context(self._queue)
-        return self
-
-    def __exit__(self, *trouble: object) -> None:
-        self._held.close()
+        super().__init__(f"InfluxDB at {self._post.title}", self._send, self._post.close, room, soonest)
 
     def counters(self, found: Iterable[Counters], at_ns: int) -> None:
         """Takes the counters of data sources, read at a time (UTC)."""
@@ -43,10 +32,6 @@ class Influx:
     def tick(self, now: float) -> None:  # noqa: ARG002  # the conversation has a clock of its own
         """Ends a conversation that takes too long."""
         self._post.tick()
-
-    def account(self) -> Account:
-        """What became of the lines."""
-        return self._queue.account()
 
     def _send(self, pieces: Sequence[bytes]) -> None:
         self._post(b"\n".join(pieces))

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from time import monotonic
 from typing import NamedTuple, Self
 
@@ -174,3 +175,31 @@ class Queue:
             while self._ends_at == before and (left := until - monotonic()) > 0:
                 self._changed.wait(left)
             return True
+
+
+class Queued:
+    """An outlet whose pieces wait in a queue until ``send`` has passed them on; ``with`` opens it.
+
+    ``close`` ends the conversation with the peer, after the last piece.
+    """
+
+    def __init__(
+        self, title: str, send: Send, close: Callable[[], None], room: int = ROOM, soonest: float = SOONEST
+    ) -> None:
+        self._queue, self._end = Queue(title, send, room, soonest), close
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._held.callback(self._end)
+        self._held.enter_context(self._queue)
+        return self
+
+    def __exit__(self, *trouble: object) -> None:
+        self._held.close()
+
+    def tick(self, now: float) -> None:
+        """Is told the time about once a second; the queue has a clock of its own."""
+
+    def account(self) -> Account:
+        """What became of the pieces."""
+        return self._queue.account()

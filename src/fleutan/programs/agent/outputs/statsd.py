@@ -11,7 +11,7 @@ from typing import Self
 from fleutan.exports.statsd import Deltas, datagrams, graphite
 from fleutan.observed import Counters
 from fleutan.programs.agent.outputs.posting import STEP
-from fleutan.programs.agent.outputs.queue import ROOM, SOONEST, Account, Queue, UnsentError
+from fleutan.programs.agent.outputs.queue import ROOM, SOONEST, Queued, UnsentError
 from fleutan.sources import collectors
 from fleutan.sources.collectors import Collector, Collectors
 
@@ -46,7 +46,7 @@ class StatsD:
         return self._collectors.accounts()[0]
 
 
-class Graphite:
+class Graphite(Queued):
     """An outlet that sends lines over a connection, which is made anew when it breaks.
 
     A peer that does not read is given up after ``step`` seconds.  What was under way then is sent
@@ -59,27 +59,11 @@ class Graphite:
         self._place, self._host, self._step = (address, port), host, step
         self._connection: socket.socket | None = None
         title = f"[{address}]" if ":" in address else address
-        self._queue = Queue(f"Graphite at {title}:{port}", self._send, room, soonest)
-        self._held = ExitStack()
-
-    def __enter__(self) -> Self:
-        self._held.callback(self._close)
-        self._held.enter_context(self._queue)
-        return self
-
-    def __exit__(self, *trouble: object) -> None:
-        self._held.close()
+        super().__init__(f"Graphite at {title}:{port}", self._send, self._close, room, soonest)
 
     def counters(self, found: Iterable[Counters], at_ns: int) -> None:
         """Takes the counters of data sources, read at a time (UTC)."""
         self._queue.put(graphite(found, at_ns, self._host))
-
-    def tick(self, now: float) -> None:
-        """Has nothing to do."""
-
-    def account(self) -> Account:
-        """What became of the lines."""
-        return self._queue.account()
 
     def _send(self, pieces: Sequence[bytes]) -> None:
         try:
