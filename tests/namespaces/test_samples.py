@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.bpf import agrees
 from tests.namespaces.conftest import PLAIN, Host, World
 
 from fleutan.linux import namespaces, traffic
@@ -151,20 +152,27 @@ def is_for_the_server(header: bytes) -> bool:
     ids=["tcp", "tcp6", "udp", "udp6"],
 )
 def test_what_samples_stand_for_is_what_there_was(
-    world: World, held: ExitStack, rate: int, words: tuple[str, ...], address: str
+    world: World, rate: int, words: tuple[str, ...], address: str
 ) -> None:
-    near, far = world.pair()
-    out, back = Tap(index_of(near), egress=True), Tap(index_of(far), egress=False)
-    sent = looking(held, near, {out: rate})
-    received = looking(held, far, {back: rate})
-    truth = Truth(held.enter_context(traffic.Counting()))
-    iperf(near, far, [sent, received], *words, address=address)
-    agree(sent, out, rate, truth.of(near, out.ifindex, sent=True))
-    agree(received, back, rate, truth.of(far, back.ifindex, sent=False))
-    for look in (sent, received):
-        assert (look.column("rate") == rate).all()
-        assert not look.column("drops").any()
-        assert look.column("length").max() <= 1514 + FCS
+    def look() -> None:
+        with ExitStack() as held:
+            compare(held)
+
+    def compare(held: ExitStack) -> None:
+        near, far = world.pair()
+        out, back = Tap(index_of(near), egress=True), Tap(index_of(far), egress=False)
+        sent = looking(held, near, {out: rate})
+        received = looking(held, far, {back: rate})
+        truth = Truth(held.enter_context(traffic.Counting()))
+        iperf(near, far, [sent, received], *words, address=address)
+        agree(sent, out, rate, truth.of(near, out.ifindex, sent=True))
+        agree(received, back, rate, truth.of(far, back.ifindex, sent=False))
+        for one in (sent, received):
+            assert (one.column("rate") == rate).all()
+            assert not one.column("drops").any()
+            assert one.column("length").max() <= 1514 + FCS
+
+    agrees(look)
 
 
 def test_of_all_packets_each_is_a_sample_and_the_pool_is_what_tcp_counted(
@@ -418,7 +426,15 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
 """
 
 
-def test_packet_sockets_give_as_many_octets_where_there_is_no_bpf(world: World, held: ExitStack) -> None:
+def test_packet_sockets_give_as_many_octets_where_there_is_no_bpf(world: World) -> None:
+    def compare() -> None:
+        with ExitStack() as held:
+            sockets_agree(world, held)
+
+    agrees(compare)
+
+
+def sockets_agree(world: World, held: ExitStack) -> None:
     near, far = quiet_pair(world)
     rates = both(near, 10)
     sampler = held.enter_context(SocketSampler(namespace(near)))
