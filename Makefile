@@ -58,7 +58,7 @@ NAMESPACES := tests/namespaces tests/vm
 # What asks the kernel of the whole host has it for itself.
 ALONE := tests/linux tests/faces/cli/test_asking.py
 MEASURED := --cov --cov-report= --cov-fail-under=0
-BESIDE := -n 2 --dist loadfile
+BESIDE := -n 3 --dist loadfile
 unit: setup-dev
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest $(MEASURED) $(BESIDE) $(addprefix --ignore=,$(BREAKING) $(NAMESPACES) $(ALONE))
