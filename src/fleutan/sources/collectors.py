@@ -25,7 +25,7 @@ from fleutan.sources.lookups import OURS, Lookups, Place, Question, numeric
 #: After so long a way is opened again, and a name looked up again once it is known; in seconds.
 RETRY, KNOWN = 7.0, 60.0
 #: Datagrams that leave at once: the usual room of a collector's socket (212 kB) holds some ninety of them.
-PIECE = 32
+PIECE = 64
 #: The least time between two of such, in seconds.
 GAP = 0.0005
 #: Reasons of what was not sent that have a count of their own, for each collector.
