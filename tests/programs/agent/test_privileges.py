@@ -128,3 +128,17 @@ def test_a_user_that_is_there_is_given_what_is_written(tmp_path: Path) -> None:
     assert held.user == name
     assert held.kept == frozenset()
     assert (tmp_path / "state").read_text() == "new"
+
+
+def test_a_folder_that_was_another_users_is_taken_back(tmp_path: Path) -> None:
+    if capabilities.missing(("CAP_SETPCAP", "CAP_CHOWN")):
+        pytest.skip("needs CAP_SETPCAP and CAP_CHOWN")
+    os.chown(tmp_path, 65534, 65534)
+
+    def begin() -> None:
+        drop(settings(), {}, [tmp_path])
+        (tmp_path / "status").write_text("there")  # without CAP_DAC_OVERRIDE
+
+    with ThreadPoolExecutor(1) as one:
+        one.submit(begin).result()
+    assert tmp_path.stat().st_uid == os.geteuid()

@@ -114,8 +114,9 @@ class Privileges:
 def drop(agent: Agent, written: Mapping[Path, str] = MappingProxyType({}), folders: Iterable[Path] = ()) -> Privileges:
     """Gives up what this configuration does not take.  To be called before there are other threads.
 
-    Where it says a user, the agent becomes that one.  Files that it writes later, by what a new one says, and folders
-    that are its own are given to that user before.  Raises UsageError for a user that is not there, FleutanError.
+    Where it says a user, the agent becomes that one.  Files that it writes later, by what a new one says, are given to
+    that user before; folders that are its own to who it is then.  Raises UsageError for a user that is not there,
+    FleutanError.
     """
     become = privileges.user(agent.user) if agent.user else None
     before = permitted()
@@ -124,8 +125,8 @@ def drop(agent: Agent, written: Mapping[Path, str] = MappingProxyType({}), folde
             with suppress(OSError), open(path, "x", opener=_opened) as file:
                 file.write(text)
             _give(path, become, os.O_WRONLY)
-        for path in folders:
-            _give(path, become, os.O_DIRECTORY)
+    for path in folders:  # also back from a user that an agent was before
+        _give(path, become or User("", os.geteuid(), os.getegid()), os.O_DIRECTORY)
     return Privileges(privileges.keep(needs(agent), become), before, agent.user or "")
 
 
