@@ -218,5 +218,5 @@ def test_a_clock_that_is_set_changes_no_duration(tmp_path: Path, monkeypatch: py
         agent = made.agent(collectors)
         for now in (1.0, 2.0, 3.0):
             agent.step(now)
-        assert 0 <= running._document(agent, made)["uptime_s"] < 60
+        assert 0 <= running._document(agent, made, [])["uptime_s"] < 60
     assert agent.failures == {}

@@ -104,13 +104,14 @@ class Running:
         except FleutanError as error:
             self._tell([str(error)])
         agent.renewed |= self._discovered(now)
-        self._tell(self._notes(made))
+        notes = self._notes(made)
+        self._tell(notes)
         self._keep_state(made)
         told = [("sFlow", agent.parts.stream.accounts()), *((one.form, one.accounts()) for one in made.records)]
         told += [("StatsD", [one.account()]) for one in made.outlets if isinstance(one, StatsD)]
         collectors = [{"form": form, **one._asdict()} for form, accounts in told for one in accounts]
         servers = [one.account()._asdict() for one in made.outlets if isinstance(one, SERVERS)]
-        self.status.write(self._document(agent, made), {"collectors": collectors, "servers": servers})
+        self.status.write(self._document(agent, made, notes), {"collectors": collectors, "servers": servers})
         self.service.alive()
 
     def _discovered(self, now: float) -> bool:
@@ -161,7 +162,7 @@ class Running:
         while len(self._said) > NOTES:
             del self._said[next(iter(self._said))]
 
-    def _document(self, agent: Agent, made: Assembly) -> dict[str, Any]:
+    def _document(self, agent: Agent, made: Assembly, notes: list[str]) -> dict[str, Any]:
         used = resource.getrusage(resource.RUSAGE_SELF)
         stream = agent.parts.stream
         return {
@@ -178,7 +179,7 @@ class Running:
             "failures": dict(agent.failures),
             "scrapes": sum((Counter(one.account()) for one in made.outlets if isinstance(one, Metrics)), Counter()),
             "data_sources": len(agent.parts.schedule),
-            "notes": self._notes(made),
+            "notes": notes,
             "privileges": self.privileges.document() if self.privileges else None,
         }
 
